@@ -1,0 +1,1 @@
+"""Change networks, model cards and weights: knows tensors, knows nothing of the pipeline."""

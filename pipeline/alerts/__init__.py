@@ -1,0 +1,1 @@
+"""Probabilities to shapes and track lines to alerts."""

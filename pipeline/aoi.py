@@ -1,0 +1,175 @@
+"""Areas of interest: one GeoJSON file each, checked whole before any work.
+
+In: files in `aoi/` and profiles in `configs/`. Out: `Aoi` values. Knows no catalogue and no pixels.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pydantic import Field, ValidationError
+from pyproj import Geod
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import config, grid
+from pipeline.config import Model, Profile
+from pipeline.errors import ConfigError
+
+_GEOD = Geod(ellps="WGS84")
+MIN_AREA_KM2 = 0.01
+
+
+class Properties(Model):
+    """The properties of an AOI's feature."""
+
+    id: str
+    name: str = Field(min_length=1)
+    profile: str = Field(min_length=1)
+    enabled: bool = True
+    note: str = ""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Aoi:
+    """One area to watch, with the profile that says how."""
+
+    id: str
+    name: str
+    enabled: bool
+    geometry: BaseGeometry
+    """WGS84 polygons within -180 to 180 degrees."""
+    profile_name: str
+    profile: Profile
+    """The AOI's overrides are laid over it."""
+    path: Path
+
+    @property
+    def area_km2(self) -> float:
+        """Geodesic area."""
+        return area_km2(self.geometry)
+
+
+def area_km2(geometry: BaseGeometry) -> float:
+    """Geodesic area of WGS84 polygons, whatever the direction of their rings."""
+    return (
+        sum(
+            abs(_GEOD.geometry_area_perimeter(shapely.orient_polygons(part))[0])
+            for part in getattr(geometry, "geoms", [geometry])
+        )
+        / 1e6
+    )
+
+
+def load(path: Path, configs: Path) -> Aoi:
+    """Read and check one AOI file and the profile that it names.
+
+    Args:
+        path: GeoJSON with one Feature, or a FeatureCollection that holds one.
+        configs: folder of the profiles.
+
+    Raises:
+        ConfigError: anything is wrong; the message names file, key and remedy, one line per mistake.
+    """
+    feature = _feature(path)
+    try:
+        properties = Properties.model_validate(feature.get("properties") or {})
+    except ValidationError as err:
+        raise ConfigError("\n".join(config.explain(err, f"{path}: properties", Properties))) from err
+    if not re.fullmatch(r"[a-z][a-z0-9-]{1,62}", properties.id):
+        raise ConfigError(
+            f"{path}: properties.id: use lower-case letters, digits and '-', starting with a letter, "
+            f"got {properties.id!r}"
+        )
+    profile = config.load_profile(configs / f"{properties.profile}.toml", properties.overrides, source=str(path))
+    geometry = _geometry(path, feature)
+    _check_area(path, geometry, profile)
+    return Aoi(properties.id, properties.name, properties.enabled, geometry, properties.profile, profile, path)
+
+
+def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
+    """Read and check all AOIs of a folder.
+
+    Raises:
+        ConfigError: one line for every mistake in every file, or the folder holds none.
+    """
+    paths = sorted(folder.glob("*.geojson"))
+    if not paths:
+        raise ConfigError(f"{folder}: holds no *.geojson; add an AOI, see README.md")
+    found, mistakes = [], []
+    for path in paths:
+        try:
+            found.append(load(path, configs))
+        except ConfigError as err:
+            mistakes.append(str(err))
+    first: dict[str, Path] = {}
+    for item in found:
+        if item.id in first:
+            mistakes.append(f"{item.path}: properties.id: {item.id!r} is taken by {first[item.id]}")
+        first.setdefault(item.id, item.path)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return tuple(found)
+
+
+def _feature(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise ConfigError(f"{path}: no such file") from err
+    except (ValueError, OSError) as err:
+        raise ConfigError(f"{path}: not readable as GeoJSON: {err}") from err
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: not a GeoJSON object")
+    crs = document.get("crs")
+    if crs is not None and "CRS84" not in json.dumps(crs) and "4326" not in json.dumps(crs):
+        raise ConfigError(
+            f"{path}: crs: GeoJSON is always WGS84; reproject with: ogr2ogr -t_srs EPSG:4326 -lco RFC7946=YES"
+        )
+    features = document.get("features", []) if document.get("type") == "FeatureCollection" else [document]
+    if len(features) != 1 or not isinstance(features[0], dict) or features[0].get("type") != "Feature":
+        raise ConfigError(f"{path}: must hold exactly one Feature, found {len(features)}; use a file per AOI")
+    return dict(features[0])
+
+
+def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
+    source = feature.get("geometry")
+    if not isinstance(source, dict) or source.get("type") not in ("Polygon", "MultiPolygon"):
+        kind = source.get("type") if isinstance(source, dict) else source
+        raise ConfigError(f"{path}: geometry: must be a Polygon or MultiPolygon, got {kind!r}")
+    try:
+        geometry = shapely.force_2d(shape(source))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as err:
+        raise ConfigError(f"{path}: geometry: not readable: {err}") from err
+    if geometry.is_empty:
+        raise ConfigError(f"{path}: geometry: is empty; draw the area")
+    coordinates = shapely.get_coordinates(geometry)
+    if not np.isfinite(coordinates).all():
+        raise ConfigError(f"{path}: geometry: holds coordinates that are not finite numbers")
+    if np.abs(coordinates[:, 0]).max() > 360 or np.abs(coordinates[:, 1]).max() > 84:
+        raise ConfigError(
+            f"{path}: geometry: coordinates must be degrees (longitude, latitude up to 84 N and 80 S); these "
+            "look like metres: reproject to EPSG:4326"
+        )
+    if not geometry.is_valid:
+        raise ConfigError(
+            f"{path}: geometry: {shapely.is_valid_reason(geometry).split('[')[0].lower()}; "
+            "redraw the ring so that it does not cross itself"
+        )
+    return grid.split_at_antimeridian(geometry)
+
+
+def _check_area(path: Path, geometry: BaseGeometry, profile: Profile) -> None:
+    area = area_km2(geometry)
+    if area < MIN_AREA_KM2:
+        raise ConfigError(f"{path}: geometry: {area:.4f} km2 is too small; the least is {MIN_AREA_KM2} km2")
+    if area > profile.max_area_km2:
+        raise ConfigError(
+            f"{path}: geometry: {area:,.0f} km2 is more than max_area_km2 = {profile.max_area_km2:,.0f} of the "
+            "profile; split the area or raise the limit"
+        )

@@ -1,0 +1,1 @@
+"""STAC search to frozen scenes: paged, retried, de-duplicated."""

@@ -1,0 +1,276 @@
+"""Profiles and catalogues: TOML files checked whole before any work.
+
+In: files under `configs/`. Out: frozen pydantic models. Every knob is documented in `configs/forest.toml`.
+Unknown keys and wrong types are errors that name the file, the key and the remedy.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ConfigError
+
+PATCH_PX = 256
+"""The network runs on cells of this size, counted from the granule's origin, so that its answer does not depend
+on the tile size."""
+
+
+class Model(BaseModel):
+    """Base of all configuration: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+T = TypeVar("T", bound=Model)
+
+
+class Search(Model):
+    """Which scenes are asked for."""
+
+    catalogs: tuple[str, ...] = Field(min_length=1, strict=False)
+    """Names in `catalogs.toml`, in fail-over order."""
+    window_days: int = Field(default=30, ge=1, le=365)
+    """How far each night looks back for scenes not yet used: late and reprocessed ones are picked up."""
+    history_days: int = Field(default=400, ge=60, le=1500)
+    """How far back looks for the normal may lie."""
+
+
+class Tiles(Model):
+    """The unit of work."""
+
+    size_px: int = Field(default=2048, ge=PATCH_PX, le=10980)
+    """Side of a tile. A multiple of 2048 meets the blocks of 10 m and 20 m files at once."""
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        if self.size_px % PATCH_PX:
+            raise ValueError(f"size_px must be a multiple of {PATCH_PX}, like 1024 or 2048")
+        return self
+
+
+class Read(Model):
+    """How files are read."""
+
+    attempts: int = Field(default=4, ge=1, le=20)
+    """Open and read together are tried this often before a read counts as failed."""
+    retry_delay_s: float = Field(default=0.5, ge=0, le=60)
+    """Pause before the second attempt; doubled for each further one."""
+    timeout_s: int = Field(default=60, ge=1, le=600)
+    """Limit for one HTTP request."""
+
+
+class Mask(Model):
+    """Which pixels count as observed."""
+
+    cloud_dilation_px: int = Field(default=6, ge=0, le=64)
+    """Growth of clouds of the scene classification, in 10 m pixels."""
+    shadow_dilation_px: int = Field(default=4, ge=0, le=64)
+    """Growth of cloud shadows of the scene classification, in 10 m pixels."""
+    residual_blue: float = Field(default=0.04, gt=0, le=1)
+    """A pixel this much brighter in blue than the normal may be a cloud that the classification missed."""
+    residual_shadow: float = Field(default=0.5, gt=0, lt=1)
+    """A pixel darker in near infrared than this share of the normal may be a missed shadow."""
+    residual_min_ha: float = Field(default=4.0, ge=0)
+    """A missed cloud or shadow is at least this large; smaller bright spots are left to the detector."""
+
+
+class Register(Model):
+    """What is done about shifted scenes."""
+
+    correct_above_px: float = Field(default=0.25, ge=0, le=5)
+    """Smaller shifts are left alone."""
+    refuse_above_px: float = Field(default=1.5, gt=0, le=10)
+    """Scenes further off are refused."""
+
+
+class NormalRules(Model):
+    """How the normal is built."""
+
+    gap_days: int = Field(default=30, ge=1, le=200)
+    """The last days are left out, so that a slow change does not become normal."""
+    season_days: int = Field(default=45, ge=10, le=183)
+    """Looks within this many days of the same day of the year are preferred."""
+    max_looks: int = Field(default=12, ge=3, le=60)
+    """Looks used at the most: enough for a robust median, bounded in cost."""
+    min_looks: int = Field(default=4, ge=2, le=20)
+    """With fewer looks in season, other seasons are used and the normal says so."""
+    refresh_days: int = Field(default=10, ge=1, le=90)
+    """The normal is rebuilt when the calendar enters a new period of this many days."""
+    min_spread: float = Field(default=0.01, gt=0, le=0.2)
+    """Reflectance spread is never taken as smaller than this."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.min_looks > self.max_looks:
+            raise ValueError("min_looks must not exceed max_looks")
+        return self
+
+
+class Detect(Model):
+    """Which network runs."""
+
+    model: str = "vanwatch-s"
+    """A folder in `models/weights/`, or a path to such a folder."""
+
+
+class Evidence(Model):
+    """How looks add up to an alert."""
+
+    possible: float = Field(default=0.0, ge=-10, le=10)
+    """Log-odds above which a pixel makes a possible alert."""
+    confirm_looks: int = Field(default=2, ge=1, le=10)
+    """Independent looks that must show it before an alert is confirmed."""
+    bound: float = Field(default=6.0, gt=0, le=20)
+    """Evidence is kept within plus and minus this."""
+    look_bound: float = Field(default=3.0, gt=0, le=20)
+    """One look adds at most this much, so that no single look decides alone."""
+    prior: float = Field(default=-2.0, ge=-15, le=0)
+    """Log-odds before the first look: change is rare."""
+    expire_days: int = Field(default=60, ge=5, le=400)
+    """A possible alert that no look supports for so long expires."""
+
+
+class KindRules(Model):
+    """What a detection of one kind needs."""
+
+    threshold: float = Field(gt=0, lt=1)
+    """Probability at which a look shows the kind."""
+    min_area_m2: float = Field(ge=100)
+    """Smallest area, counted in 10 m pixels."""
+    min_length_m: float = Field(default=0, ge=0)
+    """Shortest length (tracks)."""
+
+
+class Rules(Model):
+    """What counts as a detection, kind by kind."""
+
+    clearing: KindRules
+    camp: KindRules
+    track: KindRules
+
+
+class Profile(Model):
+    """How an AOI is watched: one TOML file."""
+
+    title: str = Field(min_length=1)
+    """Shown to people."""
+    use: Literal["environment", "research", "enforcement"]
+    """What the alerts are for; a model whose terms forbid it is refused."""
+    max_area_km2: float = Field(default=60_000, gt=0)
+    """An AOI larger than this is taken for a mistake."""
+    blind_after_days: int = Field(default=21, ge=1, le=365)
+    """Days without a clear look after which a place counts as blind."""
+    search: Search
+    tiles: Tiles = Tiles()
+    read: Read = Read()
+    mask: Mask = Mask()
+    register_: Register = Field(default=Register(), alias="register")
+    normal: NormalRules = NormalRules()
+    detect: Detect = Detect()
+    evidence: Evidence = Evidence()
+    rules: Rules
+
+
+class Catalog(Model):
+    """Where scenes are searched."""
+
+    url: str
+    """STAC API root, or the path of an ItemCollection file."""
+    collections: tuple[str, ...] = Field(default=(), strict=False)
+    """Collections to search, in order of preference; empty for a file."""
+    signer: Literal["", "planetary-computer"] = ""
+    """How asset hrefs are signed just before a read."""
+    asset_alternate: str = ""
+    """Name of the STAC alternate whose href is read in place of the main one."""
+    page_size: int = Field(default=100, ge=1, le=1000)
+    """Items per page."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Limit for one request."""
+    attempts: int = Field(default=6, ge=1, le=20)
+    """Tries per request, with growing pauses; 429's Retry-After is respected."""
+    backoff_s: float = Field(default=1.0, ge=0, le=60)
+    """First pause between tries; doubled for each further one."""
+
+
+def load_profile(path: Path, overrides: dict[str, Any] | None = None, *, source: str = "") -> Profile:
+    """Read a profile and lay an AOI's overrides over it.
+
+    Args:
+        path: the TOML file.
+        overrides: nested keys of the profile, from the AOI.
+        source: the AOI's file, named in errors about overrides.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or a key or value is wrong.
+    """
+    values = _read_toml(path)
+    profile = _validate(Profile, values, str(path))
+    if not overrides:
+        return profile
+    return _validate(Profile, _merged(values, overrides), f"{source or path}: properties.overrides")
+
+
+def load_catalogs(path: Path) -> dict[str, Catalog]:
+    """Read `catalogs.toml`: name to catalogue.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or a key or value is wrong.
+    """
+    return {name: _validate(Catalog, entry, f"{path}: {name}") for name, entry in _read_toml(path).items()}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        near = sorted(p.stem for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
+        raise ConfigError(f"{path}: no such file; there are: {', '.join(near) or 'none'}") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as err:
+        raise ConfigError(f"{path}: not readable as TOML: {err}") from err
+
+
+def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in overrides.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _validate(model: type[T], values: Any, source: str) -> T:
+    try:
+        return model.model_validate(values)
+    except ValidationError as err:
+        raise ConfigError("\n".join(explain(err, source, model))) from err
+
+
+def explain(err: ValidationError, source: str, model: type[BaseModel]) -> list[str]:
+    """One line per mistake: file, key, what is wrong, what to do."""
+    lines = []
+    for problem in err.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(whole)"
+        if problem["type"] == "extra_forbidden":
+            known = known_keys(model, problem["loc"][:-1])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            lines.append(f"{source}: {key}: unknown key; {hint}")
+        elif problem["type"] == "missing":
+            lines.append(f"{source}: {key}: missing; add it")
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{source}: {key}: {text[0].lower()}{text[1:]}, got {problem['input']!r:.80}")
+    return lines
+
+
+def known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys that a nested model allows."""
+    here: Any = model
+    for name in path:
+        field = {f.alias or n: f for n, f in here.model_fields.items()}.get(str(name))
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return []
+        here = field.annotation
+    return [field.alias or name for name, field in here.model_fields.items()]

@@ -1,0 +1,1 @@
+"""A look against the normal to per-kind probabilities."""

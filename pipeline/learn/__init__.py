@@ -1,0 +1,1 @@
+"""Chips, training and calibration."""

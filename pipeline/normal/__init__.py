@@ -1,0 +1,1 @@
+"""What a tile looks like when nothing happened."""

@@ -1,0 +1,1 @@
+"""Alerts and arrays to the files that users open."""

@@ -1,0 +1,1 @@
+"""A scene's files to a look: read, offset, clouds, registration."""

@@ -1,0 +1,288 @@
+"""The facts that travel between the stages: frozen values and labelled arrays, in the words of the glossary.
+
+In: nothing. Out: types only. Every array is described here once; each stage refers to these descriptions.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import IntEnum, StrEnum
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.grid import RESOLUTION_M, Granule, Tile, Window
+from pipeline.sensors import BANDS
+
+
+class Kind(StrEnum):
+    """What an alert may be; also the order of every kind axis."""
+
+    CLEARING = "clearing"
+    CAMP = "camp"
+    TRACK = "track"
+
+
+KINDS: tuple[str, ...] = tuple(kind.value for kind in Kind)
+
+
+class Reason(IntEnum):
+    """Why a pixel of a look is missing; 0 is observed. Codes are stored in files: never renumber."""
+
+    CLEAR = 0
+    NODATA = 1
+    CLOUD = 2
+    SHADOW = 3
+    SNOW = 4
+    SATURATED = 5
+    FAILED = 6
+    RESIDUAL_CLOUD = 7
+    """Not masked by the scene classification, but cloud-like against the normal."""
+
+
+class Status(StrEnum):
+    """Where an alert is in its life."""
+
+    POSSIBLE = "possible"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One raster file of a scene."""
+
+    href: str
+    """Unsigned URL, or an absolute path."""
+    shape: tuple[int, int] | None = None
+    """(y, x) as the catalogue says; None where it does not say. The file itself decides."""
+    transform: tuple[float, float, float, float, float, float] | None = None
+    """Affine a to f as the catalogue says. The file itself decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One datastrip of a scene: most scenes have one; where a datastrip boundary cuts a granule, two."""
+
+    item_id: str
+    catalog: str
+    """Name in `configs/catalogs.toml`, or the URL or file that the user gave."""
+    collection: str
+    datastrip: str
+    """Identifier, empty where the catalogue does not tell."""
+    baseline: str
+    """Processing baseline as `NN.NN`."""
+    generated: datetime | None
+    """When ESA processed it (UTC)."""
+    offset_hint: int | None
+    """DN to add according to the catalogue (-1000 or 0); None if it says nothing. A hint, never believed alone."""
+    assets: tuple[tuple[str, Asset], ...]
+    """Band name (B02 ... B12, SCL) to file; a band that the catalogue lacks is absent."""
+    signer: str = ""
+    """How hrefs are signed before a read: empty or `planetary-computer`."""
+
+    def asset(self, band: str) -> Asset | None:
+        """The file of a band, or None."""
+        return dict(self.assets).get(band)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One acquisition of one granule, whatever catalogue it came from."""
+
+    scene_id: str
+    """Stable across catalogues and reprocessings: platform, MGRS tile, datatake start, orbit."""
+    platform: str
+    """`sentinel-2a` ..., empty where the catalogue does not tell."""
+    granule: Granule
+    sensed: datetime
+    """Acquisition time (UTC)."""
+    published: datetime | None
+    """When the catalogue first listed it (UTC)."""
+    relative_orbit: int | None
+    cloud_pct: float | None
+    """Of the whole scene: shown to people, never a reason to discard."""
+    parts: tuple[Part, ...]
+    """Newest revision of each datastrip; pixels missing in one come from the next."""
+    item_ids: tuple[str, ...]
+    """Every id under which this acquisition was listed, the discarded ones too."""
+
+    @property
+    def solar_day(self) -> date:
+        """The local day of the acquisition, whatever the UTC date says."""
+        zone = self.granule.epsg % 100
+        return (self.sensed + timedelta(hours=(6 * zone - 183) / 15)).date()
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever another processing of the acquisition is used."""
+        text = "|".join(f"{p.item_id}/{p.collection}/{p.baseline}/{p.generated}" for p in self.parts)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """The radiometric offset of one part of a scene, and how it was decided."""
+
+    dn: int
+    """Added to the digital numbers: 0 or -1000."""
+    method: str
+    """`baseline`, `pixels`, `history` or `given`."""
+    evidence: str
+    """The numbers behind it, for people and for the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a scene lies from the normal, and what was done about it."""
+
+    row_px: float
+    col_px: float
+    """Add to a position on the normal to find the same place in the scene."""
+    corrected: bool
+    """False: measured, but too small to correct or no better after it."""
+    evidence: str
+
+    @property
+    def length_px(self) -> float:
+        """Length of the shift in 10 m pixels."""
+        return float(np.hypot(self.row_px, self.col_px))
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A scene that may be read, with what was decided about it as a whole."""
+
+    scene: Scene
+    offsets: tuple[Offset, ...]
+    """One per part, in order."""
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One scene's clean pixels on one window of its granule."""
+
+    scene: Scene
+    window: Window
+    pixels: xr.Dataset
+    """`reflectance` (band, y, x) float32, unit 1, NaN missing in that band; `reason` (y, x) uint8, codes of
+    `Reason`; where `reason` is not 0 all bands are NaN."""
+
+    @property
+    def reflectance(self) -> NDArray[np.float32]:
+        """(band, y, x) float32."""
+        values: NDArray[np.float32] = self.pixels["reflectance"].values
+        return values
+
+    @property
+    def reason(self) -> NDArray[np.uint8]:
+        """(y, x) uint8."""
+        values: NDArray[np.uint8] = self.pixels["reason"].values
+        return values
+
+    def masked(self, where: NDArray[np.bool_], reason: Reason) -> "Look":
+        """A copy with observed pixels in `where` (y, x) turned into missing ones for `reason`."""
+        hit = where & (self.reason == Reason.CLEAR)
+        pixels = look_pixels(
+            np.where(hit, np.float32(np.nan), self.reflectance),
+            np.where(hit, np.uint8(reason), self.reason),
+            self.scene.granule,
+            self.window,
+        )
+        return replace(self, pixels=pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What one window looks like when nothing happened."""
+
+    window: Window
+    pixels: xr.Dataset
+    """`median` (band, y, x) float32; `spread` (band, y, x) float32, a robust standard deviation (1.4826 x MAD),
+    never below `normal.min_spread`; `count` (y, x) uint8, looks used. NaN and 0 where never seen."""
+    scene_ids: tuple[str, ...]
+    """What it was built from."""
+    caution: str = ""
+    """`season` where looks of other seasons had to be used; else empty."""
+
+    @property
+    def median(self) -> NDArray[np.float32]:
+        """(band, y, x) float32."""
+        values: NDArray[np.float32] = self.pixels["median"].values
+        return values
+
+    @property
+    def spread(self) -> NDArray[np.float32]:
+        """(band, y, x) float32."""
+        values: NDArray[np.float32] = self.pixels["spread"].values
+        return values
+
+    @property
+    def count(self) -> NDArray[np.uint8]:
+        """(y, x) uint8."""
+        values: NDArray[np.uint8] = self.pixels["count"].values
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one look says against the normal, on a tile without its halo."""
+
+    tile: Tile
+    scene_id: str
+    sensed: datetime
+    probability: NDArray[np.float32]
+    """(kind, y, x) float32, 0 to 1, calibrated; NaN not observed."""
+    z: NDArray[np.float32]
+    """(y, x) float32: the classical second opinion, change in spreads of the normal; NaN not observed."""
+
+
+def coordinates(granule: Granule, window: Window) -> dict[str, NDArray[np.float64]]:
+    """Pixel centres (y, x) of a window in metres of the granule's CRS."""
+    west, south, east, north = granule.window_bounds(window)
+    half = RESOLUTION_M / 2
+    return {
+        "y": np.linspace(north - half, south + half, window.height),
+        "x": np.linspace(west + half, east - half, window.width),
+    }
+
+
+def look_pixels(
+    reflectance: NDArray[np.float32], reason: NDArray[np.uint8], granule: Granule, window: Window
+) -> xr.Dataset:
+    """The dataset of a `Look`."""
+    return xr.Dataset(
+        {
+            "reflectance": (
+                ("band", "y", "x"),
+                reflectance,
+                {"units": "1", "long_name": "surface reflectance"},
+            ),
+            "reason": (("y", "x"), reason, {"long_name": "why a pixel is missing; 0 is observed"}),
+        },
+        coords={"band": list(BANDS), **coordinates(granule, window)},
+        attrs={"epsg": granule.epsg},
+    )
+
+
+def normal_pixels(
+    median: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    count: NDArray[np.uint8],
+    granule: Granule,
+    window: Window,
+) -> xr.Dataset:
+    """The dataset of a `Normal`."""
+    return xr.Dataset(
+        {
+            "median": (("band", "y", "x"), median, {"units": "1", "long_name": "normal surface reflectance"}),
+            "spread": (("band", "y", "x"), spread, {"units": "1", "long_name": "robust standard deviation"}),
+            "count": (("y", "x"), count, {"long_name": "looks used"}),
+        },
+        coords={"band": list(BANDS), **coordinates(granule, window)},
+        attrs={"epsg": granule.epsg},
+    )

@@ -1,0 +1,1 @@
+"""A planted world and change injection with Sentinel-2 optics."""
