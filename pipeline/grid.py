@@ -189,15 +189,17 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
 
     Rings that step by more than 180 degrees, or reach beyond 180, are taken as crossing the antimeridian.
     """
-    parts = [_unwrapped(part) for part in getattr(geometry, "geoms", [geometry])]
-    moved = [
-        shapely.transform(piece, lambda xy, by=shift: np.add(xy, (by, 0))  # type: ignore[misc])
-        for part in parts
-        for shift in (-360, 0, 360)
-        if not (piece := part.intersection(box(-180 - shift, -90, 180 - shift, 90))).is_empty
-        and piece.area > 0
-    ]
+    moved = []
+    for part in map(_unwrapped, getattr(geometry, "geoms", [geometry])):
+        for shift in (-360, 0, 360):
+            piece = part.intersection(box(-180 - shift, -90, 180 - shift, 90))
+            if piece.area > 0:
+                moved.append(_moved(piece, shift))
     return shapely.union_all(moved)
+
+
+def _moved(geometry: BaseGeometry, degrees: float) -> BaseGeometry:
+    return shapely.transform(geometry, lambda xy: np.add(xy, (degrees, 0)))
 
 
 def _unwrapped(part: BaseGeometry) -> BaseGeometry:
@@ -259,9 +261,7 @@ def _square_granule(zone: int, epsg: int, column: int, row: int, north: bool) ->
     return _granule(name, epsg, column * _SQUARE_M, row * _SQUARE_M, north)
 
 
-def owned_areas(
-    geometry: BaseGeometry, available: Iterable[Granule] | None = None
-) -> dict[Granule, BaseGeometry]:
+def owned_areas(geometry: BaseGeometry, available: Iterable[Granule] | None = None) -> dict[Granule, BaseGeometry]:
     """Give each place of a WGS84 geometry to exactly one granule.
 
     A place belongs to the granule of its own MGRS square; where that one is not among `available` (the
@@ -301,9 +301,7 @@ def _near(one: Granule, other: Granule) -> bool:
     return zones in (0, 1, 59) and abs(northing[0] - northing[1]) < 200_000
 
 
-def tiles_over(
-    geometry: BaseGeometry, *, tile_px: int, available: Iterable[Granule] | None = None
-) -> tuple[Tile, ...]:
+def tiles_over(geometry: BaseGeometry, *, tile_px: int, available: Iterable[Granule] | None = None) -> tuple[Tile, ...]:
     """All tiles that a WGS84 geometry needs, each with the part that it answers for.
 
     Args:
