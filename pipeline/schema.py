@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from pipeline.grid import RESOLUTION_M, Granule, Tile, Window
 from pipeline.sensors import BANDS
@@ -239,6 +240,73 @@ class Change:
     """(kind, y, x) float32, 0 to 1, calibrated; NaN not observed."""
     z: NDArray[np.float32]
     """(y, x) float32: the classical second opinion, change in spreads of the normal; NaN not observed."""
+
+
+MARK = np.dtype(
+    [
+        ("row", "i4"),
+        ("col", "i4"),
+        ("kind", "u1"),
+        ("log_odds", "f4"),
+        ("probability", "f4"),
+        ("hits", "u1"),
+        ("looks", "u2"),
+        ("first_day", "i4"),
+        ("last_day", "i4"),
+        ("z", "f4"),
+    ]
+)
+"""One pixel and kind whose evidence is above the threshold: place on the granule grid, index in `KINDS`, evidence,
+probability of the latest look that saw the place, looks that showed it, looks that saw it, dates of the first and
+last scene that showed it (days since 1970-01-01), and the classical z-score of the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One shape found on one night."""
+
+    kind: Kind
+    geometry: BaseGeometry
+    """WGS84: (Multi)Polygon for clearings and camps, (Multi)LineString for tracks."""
+    footprint: BaseGeometry
+    """WGS84 polygon of the pixels that it was found on, for linking."""
+    area_m2: float
+    """Counted pixels, not the drawn outline."""
+    length_m: float
+    """Tracks: along the line; else 0."""
+    width_m: float
+    """Tracks: area by length; else 0."""
+    probabilities: tuple[float, float, float]
+    """Per kind, from the evidence over the shape."""
+    confidence: float
+    hits: int
+    looks: int
+    first_seen: date
+    last_seen: date
+    z: float
+    mgrs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One real-world event, tracked over nights; field by field what INTERFACE promises."""
+
+    alert_id: str
+    aoi: str
+    status: Status
+    detection: Detection
+    """The newest shape."""
+    confirmed_on: date | None
+    grown_ha: float
+    lineage: tuple[str, ...]
+    caution: tuple[str, ...]
+    before_scenes: tuple[str, ...]
+    after_scenes: tuple[str, ...]
+    model: str
+    verdict: str = ""
+    verdict_by: str = ""
+    verdict_on: date | None = None
+    note: str = ""
 
 
 def coordinates(granule: Granule, window: Window) -> dict[str, NDArray[np.float64]]:
