@@ -185,6 +185,11 @@ class Look:
         values: NDArray[np.uint8] = self.pixels["reason"].values
         return values
 
+    def cropped(self, window: Window) -> "Look":
+        """The part inside `window`, which must lie within."""
+        rows, cols = window.within(self.window)
+        return replace(self, window=window, pixels=self.pixels.isel(y=rows, x=cols))
+
     def masked(self, where: NDArray[np.bool_], reason: Reason) -> "Look":
         """A copy with observed pixels in `where` (y, x) turned into missing ones for `reason`."""
         hit = where & (self.reason == Reason.CLEAR)
@@ -204,11 +209,17 @@ class Normal:
     window: Window
     pixels: xr.Dataset
     """`median` (band, y, x) float32; `spread` (band, y, x) float32, a robust standard deviation (1.4826 x MAD),
-    never below `normal.min_spread`; `count` (y, x) uint8, looks used. NaN and 0 where never seen."""
+    never below `normal.min_spread`; `count` (y, x) uint8, looks used; `season` (y, x) uint8, how many of them were of
+    the same season. NaN and 0 where never seen."""
     scene_ids: tuple[str, ...]
     """What it was built from."""
     caution: str = ""
-    """`season` where looks of other seasons had to be used; else empty."""
+    """`season` where for most pixels looks of other seasons had to be used; else empty."""
+
+    def cropped(self, window: Window) -> "Normal":
+        """The part inside `window`, which must lie within."""
+        rows, cols = window.within(self.window)
+        return replace(self, window=window, pixels=self.pixels.isel(y=rows, x=cols))
 
     @property
     def median(self) -> NDArray[np.float32]:
@@ -343,13 +354,16 @@ def normal_pixels(
     count: NDArray[np.uint8],
     granule: Granule,
     window: Window,
+    *,
+    season: NDArray[np.uint8] | None = None,
 ) -> xr.Dataset:
-    """The dataset of a `Normal`."""
+    """The dataset of a `Normal`; without `season` all looks count as of the same season."""
     return xr.Dataset(
         {
             "median": (("band", "y", "x"), median, {"units": "1", "long_name": "normal surface reflectance"}),
             "spread": (("band", "y", "x"), spread, {"units": "1", "long_name": "robust standard deviation"}),
             "count": (("y", "x"), count, {"long_name": "looks used"}),
+            "season": (("y", "x"), count if season is None else season, {"long_name": "looks of the same season"}),
         },
         coords={"band": list(BANDS), **coordinates(granule, window)},
         attrs={"epsg": granule.epsg},

@@ -1,0 +1,116 @@
+"""Normals on disk, so that a night does not build them again.
+
+In: a folder, a key and a `Normal`. Out: the same `Normal`, bit for bit. Nothing kept here is needed: what is lost or
+broken is rebuilt from scenes. One `.npz` file each, not compressed: reflectance hardly shrinks, and reading is what
+every night does. The archive's own CRC-32 of every array tells a broken file.
+"""
+
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pipeline import grid
+from pipeline.errors import StateError
+from pipeline.schema import Normal
+
+FORMAT = 1
+_LAYERS = {"median": ("band", "y", "x"), "spread": ("band", "y", "x"), "count": ("y", "x"), "season": ("y", "x")}
+
+
+def save(folder: Path, key: str, normal: Normal) -> None:
+    """Write a normal aside, flush, and rename: the file is whole or absent.
+
+    Args:
+        folder: made if absent.
+        key: letters, digits, `.`, `_` and `-`; an older normal under the same key is replaced.
+        normal: what to keep.
+
+    Raises:
+        ValueError: the key cannot be a file name.
+    """
+    path = _path(folder, key)
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".{key}.{os.getpid()}.npz"
+    with aside.open("wb") as handle:
+        np.savez(handle, meta=np.frombuffer(_meta(normal).encode(), np.uint8), **_arrays(normal))
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(aside, path)
+
+
+def load(folder: Path, key: str) -> Normal | None:
+    """Read a normal.
+
+    Args:
+        folder: as given to `save`.
+        key: as given to `save`.
+
+    Returns:
+        The normal exactly as it was saved, or None if nothing is kept under the key.
+
+    Raises:
+        StateError: the file is broken or of another version; the message names it.
+        ValueError: the key cannot be a file name.
+    """
+    path = _path(folder, key)
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+            values = {name: archive[name] for name in archive.files}
+        return _normal(values)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as err:
+        raise StateError(f"{path}: not readable ({err}); delete it; it is rebuilt") from err
+
+
+def exists(folder: Path, key: str) -> bool:
+    """True if something is kept under the key; whether it is whole, only `load` tells.
+
+    Raises:
+        ValueError: the key cannot be a file name.
+    """
+    return _path(folder, key).exists()
+
+
+def _path(folder: Path, key: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", key):
+        raise ValueError(f"{key!r} cannot name a file; use letters, digits, '.', '_' and '-'")
+    return folder / f"{key}.npz"
+
+
+def _meta(normal: Normal) -> str:
+    window = normal.window
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "window": [window.row, window.col, window.height, window.width],
+            "scene_ids": list(normal.scene_ids),
+            "caution": normal.caution,
+            "band": [str(name) for name in normal.pixels["band"].values],
+            "attrs": normal.pixels.attrs,
+            "layers": {name: normal.pixels[name].attrs for name in _LAYERS},
+        },
+        sort_keys=True,
+    )
+
+
+def _arrays(normal: Normal) -> dict[str, Any]:
+    return {name: normal.pixels[name].values for name in (*_LAYERS, "y", "x")}
+
+
+def _normal(values: dict[str, Any]) -> Normal:
+    meta = json.loads(values["meta"].tobytes().decode())
+    if meta["format"] != FORMAT:
+        raise ValueError(f"format {meta['format']}, this version reads {FORMAT}")
+    pixels = xr.Dataset(
+        {name: (dims, values[name], meta["layers"][name]) for name, dims in _LAYERS.items()},
+        coords={"band": meta["band"], "y": values["y"], "x": values["x"]},
+        attrs=meta["attrs"],
+    )
+    return Normal(grid.Window(*meta["window"]), pixels, tuple(meta["scene_ids"]), meta["caution"])
