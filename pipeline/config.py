@@ -41,13 +41,13 @@ class Search(Model):
 class Tiles(Model):
     """The unit of work."""
 
-    size_px: int = Field(default=2048, ge=PATCH_PX, le=10980)
-    """Side of a tile. A multiple of 2048 meets the blocks of 10 m and 20 m files at once."""
+    size_px: int = Field(default=1024, ge=PATCH_PX, le=10980)
+    """Side of a tile; memory grows with its square, results do not depend on it."""
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
         if self.size_px % PATCH_PX:
-            raise ValueError(f"size_px must be a multiple of {PATCH_PX}, like 1024 or 2048")
+            raise ValueError(f"size_px must be a multiple of {PATCH_PX}, like 512 or 1024")
         return self
 
 
@@ -147,9 +147,14 @@ class KindRules(Model):
 class Rules(Model):
     """What counts as a detection, kind by kind."""
 
-    clearing: KindRules
-    camp: KindRules
-    track: KindRules
+    clearing: KindRules = KindRules(threshold=0.5, min_area_m2=1000)
+    camp: KindRules = KindRules(threshold=0.5, min_area_m2=400)
+    track: KindRules = KindRules(threshold=0.5, min_area_m2=1000, min_length_m=200)
+
+    @property
+    def thresholds(self) -> tuple[float, float, float]:
+        """Per kind, in the order of every kind axis."""
+        return self.clearing.threshold, self.camp.threshold, self.track.threshold
 
 
 class Profile(Model):
@@ -171,7 +176,7 @@ class Profile(Model):
     normal: NormalRules = NormalRules()
     detect: Detect = Detect()
     evidence: Evidence = Evidence()
-    rules: Rules
+    rules: Rules = Rules()
 
 
 class Catalog(Model):

@@ -10,6 +10,7 @@ Source: ESA Sentinel-2 tiling grid; MGRS letters as in DMA TM 8358.1, appendix B
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -161,15 +162,15 @@ def granule(mgrs: str) -> Granule:
         ValueError: the name is no MGRS tile.
     """
     name = mgrs.upper().removeprefix("T").rjust(5, "0")
+    if not re.fullmatch(r"(0[1-9]|[1-5][0-9]|60)[C-X][A-Z]{2}", name):
+        raise ValueError(f"{mgrs!r} is not an MGRS tile like '31UDS'")
     try:
         zone, band, column, row = int(name[:2]), name[2], name[3], name[4]
         easting = (_COLUMNS[(zone - 1) % 3].index(column) + 1) * _SQUARE_M
         row_index = (_ROWS.index(row) - (5 if zone % 2 == 0 else 0)) % 20
         latitude = -80 + 8 * _BANDS.index(band) + 4
-    except (ValueError, IndexError) as err:
-        raise ValueError(f"{mgrs!r} is not an MGRS tile like '31UDS'") from err
-    if len(name) != 5 or not 1 <= zone <= 60:
-        raise ValueError(f"{mgrs!r} is not an MGRS tile like '31UDS'")
+    except ValueError as err:
+        raise ValueError(f"{mgrs!r} is not an MGRS tile like '31UDS': no such square") from err
     north = band >= "N"
     epsg = (32600 if north else 32700) + zone
     middle = transformer(4326, epsg).transform(6 * zone - 183, latitude)[1]
@@ -184,17 +185,32 @@ def _granule(name: str, epsg: int, easting: int, northing: int, north: bool) -> 
     return Granule(name, epsg, easting // 60 * 60, math.ceil((top - offset) / 60) * 60 + offset)
 
 
-def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
-    """A WGS84 geometry with all longitudes in -180 to 180.
+def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
+    """WGS84 polygons in which rings that step by more than 180 degrees run on beyond 180 instead.
 
-    Rings that step by more than 180 degrees, or reach beyond 180, are taken as crossing the antimeridian.
+    Only so can such a ring be judged: with the jump in it, it may seem to cross itself, or not to.
     """
-    moved = []
+    parts = [_unwrapped(part) for part in getattr(geometry, "geoms", [geometry])]
+    return shapely.MultiPolygon(parts) if geometry.geom_type == "MultiPolygon" else parts[0]
+
+
+def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
+    """A WGS84 geometry, of polygons or of lines, with all longitudes in -180 to 180.
+
+    Rings and lines that step by more than 180 degrees, or reach beyond 180, are taken as crossing the antimeridian.
+    """
+    moved: list[BaseGeometry] = []
     for part in map(_unwrapped, getattr(geometry, "geoms", [geometry])):
+        if part.bounds[0] >= -180 and part.bounds[2] <= 180:
+            moved.append(part)
+            continue
         for shift in (-360, 0, 360):
             piece = part.intersection(box(-180 - shift, -90, 180 - shift, 90))
-            if piece.area > 0:
+            if shapely.get_dimensions(piece) == shapely.get_dimensions(part):
                 moved.append(_moved(piece, shift))
+    if shapely.get_dimensions(geometry) == 1:
+        lines = list(shapely.get_parts(moved))
+        return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
     return shapely.union_all(moved)
 
 
@@ -203,7 +219,8 @@ def _moved(geometry: BaseGeometry, degrees: float) -> BaseGeometry:
 
 
 def _unwrapped(part: BaseGeometry) -> BaseGeometry:
-    longitudes = shapely.get_coordinates(shapely.get_exterior_ring(part))[:, 0]
+    outline = shapely.get_exterior_ring(part) if part.geom_type == "Polygon" else part
+    longitudes = shapely.get_coordinates(outline)[:, 0]
     if np.abs(np.diff(longitudes)).max() <= 180:
         return part
     return shapely.transform(part, lambda xy: np.where(np.array([True, False]) & (xy < 0), xy + 360, xy))
@@ -219,7 +236,7 @@ def _zone_pieces(geometry: BaseGeometry) -> Iterator[tuple[int, str, BaseGeometr
         for zone in range(1, 61):
             left, right = _zone_limits(zone, band)
             if right > west and left < east and right > left:
-                piece = geometry.intersection(box(left, low, right, high))
+                piece = _areas(geometry.intersection(box(left, low, right, high)))
                 if piece.area > 0:
                     yield zone, band, piece
 
@@ -234,6 +251,11 @@ def _zone_limits(zone: int, band: str) -> tuple[float, float]:
     return left, right
 
 
+def union(geometries: Iterable[BaseGeometry]) -> BaseGeometry:
+    """All shapes as one."""
+    return shapely.union_all(list(geometries))
+
+
 def home_squares(geometry: BaseGeometry) -> dict[Granule, BaseGeometry]:
     """Which MGRS square each place lies in: granule to the part of a WGS84 geometry, in the granule's CRS."""
     found: dict[Granule, list[BaseGeometry]] = {}
@@ -245,7 +267,7 @@ def home_squares(geometry: BaseGeometry) -> dict[Granule, BaseGeometry]:
         for column in range(int(west // _SQUARE_M), int(east // _SQUARE_M) + 1):
             for row in range(int(south // _SQUARE_M), int(top // _SQUARE_M) + 1):
                 square = box(column * 100_000, row * 100_000, (column + 1) * 100_000, (row + 1) * 100_000)
-                part = projected.intersection(square)
+                part = _areas(projected.intersection(square))
                 if part.area > 0:
                     key = _square_granule(zone, epsg, column, row, north)
                     found.setdefault(key, []).append(part)
@@ -287,7 +309,7 @@ def owned_areas(geometry: BaseGeometry, available: Iterable[Granule] | None = No
         rest = part
         for other in known.values():
             cover = reproject(shapely.segmentize(box(*other.bounds), 1000), other.epsg, home.epsg)
-            got = rest.intersection(cover) if _near(other, home) else None
+            got = _areas(rest.intersection(cover)) if _near(other, home) else None
             if got is not None and got.area > 0:
                 owned.setdefault(other, []).append(reproject(got, home.epsg, other.epsg))
                 rest = rest.difference(cover)
@@ -301,12 +323,15 @@ def _near(one: Granule, other: Granule) -> bool:
     return zones in (0, 1, 59) and abs(northing[0] - northing[1]) < 200_000
 
 
-def tiles_over(geometry: BaseGeometry, *, tile_px: int, available: Iterable[Granule] | None = None) -> tuple[Tile, ...]:
+def tiles_over(
+    geometry: BaseGeometry, *, tile_px: int, cell_px: int | None = None, available: Iterable[Granule] | None = None
+) -> tuple[Tile, ...]:
     """All tiles that a WGS84 geometry needs, each with the part that it answers for.
 
     Args:
         geometry: WGS84, within -180 to 180.
-        tile_px: side of a tile; windows start at its multiples, the last of a granule is smaller.
+        tile_px: side of a tile; tiles start at its multiples, the last of a granule is smaller.
+        cell_px: each tile's window is cut down to what its area needs, in steps of so many pixels; None leaves it.
         available: see `owned_areas`.
     """
     tiles = []
@@ -315,7 +340,8 @@ def tiles_over(geometry: BaseGeometry, *, tile_px: int, available: Iterable[Gran
         for row in range(around.row, around.row + around.height, tile_px):
             for col in range(around.col, around.col + around.width, tile_px):
                 window = Window(row, col, tile_px, tile_px).clipped(key.window)
-                part = area.intersection(box(*key.window_bounds(window)))
+                part = _areas(area.intersection(box(*key.window_bounds(window))))
                 if part.area > 0:
-                    tiles.append(Tile(key, window, part))
+                    needed = key.window_over(part).aligned(cell_px or tile_px).clipped(window)
+                    tiles.append(Tile(key, needed, part))
     return tuple(sorted(tiles))

@@ -1,0 +1,199 @@
+"""From the tiles' answers to alerts and files: once per AOI, after all tiles.
+
+In: a `Night`. Out: the published folder, the manifest to commit, and counts. Everything is written aside and swapped
+in whole.
+"""
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import __version__
+from pipeline.alerts import detections, link, merge, record
+from pipeline.aoi import Aoi
+from pipeline.detect import detector
+from pipeline.errors import ConfigError
+from pipeline.grid import Tile
+from pipeline.nightly import state, task
+from pipeline.nightly.plan import Desk, Plan
+from pipeline.nightly.task import TileAnswer
+from pipeline.normal import keep
+from pipeline.publish import geojson, night, rasters
+from pipeline.schema import KINDS, Alert, Detection, Status
+from pipeline.sensors import BANDS
+
+PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night has found, before it is published."""
+
+    desk: Desk
+    plan: Plan
+    answers: tuple[TileAnswer, ...]
+    failed: tuple[str, ...]
+    before: state.Manifest
+    seconds: dict[str, float]
+
+
+def check_model(weights: Path, aoi: Aoi) -> None:
+    """Refuse a model whose terms forbid what the profile is for.
+
+    Raises:
+        ModelError: the card or the weights cannot be used.
+        ConfigError: the terms forbid the use.
+    """
+    terms = detector.card(str(weights / aoi.profile.detect.model)).terms
+    if aoi.profile.use in terms.forbidden:
+        raise ConfigError(
+            f"{aoi.path}: the terms of model {aoi.profile.detect.model!r} forbid use = {aoi.profile.use!r}; "
+            "name another model in detect.model of the profile"
+        )
+
+
+def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Manifest, dict[str, int]]:
+    """Turn answers into alerts, write every file of the night, and swap them in.
+
+    Args:
+        found: the night.
+        out: folder of all nights.
+        weights: folder of the model cards.
+
+    Returns:
+        The published folder, the manifest to commit, and counts for people.
+    """
+    aoi = found.desk.aoi
+    earlier = tuple(record.from_record(values) for values in found.before.alerts)
+    alerts = _alerts(found, earlier, model=detector.cached(str(weights / aoi.profile.detect.model)).model_id)
+    tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
+    counts = _counts(found, alerts)
+    with night.Night(out, found.desk.as_of, aoi.id) as files:
+        shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
+        geojson.write(files.folder / "alerts.geojson", shown)
+        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
+        _write_rasters(found, files.folder, tiles)
+        files.write_run(_run(found, counts), timings=_timings(found))
+    after = state.Manifest(
+        as_of=found.desk.as_of,
+        granules=found.plan.granules,
+        ledger=found.plan.ledger,
+        alerts=tuple(record.to_record(alert) for alert in alerts),
+        tiles=tiles,
+    )
+    return files.final, after, counts
+
+
+def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
+    """Shapes of every granule, merged where they meet, linked to the alerts of the night before."""
+    profile = found.desk.aoi.profile
+    shapes: list[Detection] = []
+    for here in sorted({answer.tile.granule for answer in found.answers}):
+        marks = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
+        shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules)
+    new = {i.scene.scene_id for scenes in found.plan.new.values() for i in scenes}
+    context = link.Context(
+        aoi=found.desk.aoi.id,
+        night=found.desk.as_of,
+        rules=profile.evidence,
+        model=model,
+        before_scenes=_normal_scenes(found),
+        after_scenes=tuple(sorted(new)),
+    )
+    return link.link(merge.merge(shapes), earlier, context)
+
+
+def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
+    """change, before and after as COGs, tile by tile; one of each per UTM zone."""
+    plan, store = found.plan, found.desk.store
+    known = [tile for tile in plan.tiles if tile.key in tiles]
+    layers = {
+        "change": rasters.Layer("float32", float("nan"), KINDS, scale=1.0),
+        "before": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
+        "after": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
+    }
+    with rasters.Mosaics(folder, layers, plan.tiles) as mosaics:
+        for tile in known:
+            for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
+                mosaics.add(name, tile, values)
+
+
+def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    values = task.read_layers(path)
+    outside = ~tile.owned()
+    change = np.where(outside, np.float32(np.nan), values.evidence.probability)
+    yield "change", change
+    yield "after", np.where(outside, np.uint16(0), values.after)
+    normal = keep.load(found.desk.store.normals, f"{tile.key}_{found.plan.anchor.isoformat()}")
+    if normal is not None:
+        median = normal.cropped(tile.window).median
+        digital = np.clip(np.nan_to_num(median) * 10000 + 0.5, 1, 65535).astype(np.uint16)
+        yield "before", np.where(outside | ~np.isfinite(median), np.uint16(0), digital)
+
+
+def _counts(found: Night, alerts: tuple[Alert, ...]) -> dict[str, int]:
+    tonight = found.desk.as_of.isoformat()
+    states = [entry["state"] for entry in found.plan.ledger.values() if entry["night"] == tonight]
+    counts = {status.value: sum(alert.status == status for alert in alerts) for status in Status}
+    scenes = {f"scenes {name}": states.count(name) for name in ("used", "refused", "waiting", "partly", "failed")}
+    return counts | scenes | {"tiles": len(found.answers)}
+
+
+def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
+    """The manifest of the night: everything but the timings is the same on every repetition."""
+    plan, tonight = found.plan, found.desk.as_of.isoformat()
+    return {
+        "vanwatch": __version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "aoi": found.desk.aoi.id,
+        "as_of": tonight,
+        "profile": json.loads(found.desk.aoi.profile.model_dump_json(by_alias=True)),
+        "catalog": plan.catalog,
+        "granules": list(plan.granules),
+        "uncovered_km2": round(plan.uncovered_km2, 3),
+        "normal": {
+            "anchor": plan.anchor.isoformat(),
+            "scenes": list(_normal_scenes(found)),
+            "caution": sorted({answer.caution for answer in found.answers if answer.caution}),
+        },
+        "scenes": {key: entry for key, entry in sorted(plan.ledger.items()) if entry["night"] == tonight},
+        "seen": _seen(found),
+        "tiles": sorted(answer.tile.key for answer in found.answers),
+        "failed": sorted(found.failed),
+        "counts": counts,
+    }
+
+
+def _normal_scenes(found: Night) -> tuple[str, ...]:
+    return tuple(sorted({scene for answer in found.answers for scene in answer.normal_scenes}))
+
+
+def _seen(found: Night) -> dict[str, dict[str, int]]:
+    """Pixels of the AOI by reason, scene by scene."""
+    total: dict[str, dict[str, int]] = {}
+    for answer in found.answers:
+        for scene, reasons in answer.seen.items():
+            entry = total.setdefault(scene, {})
+            for name, count in reasons.items():
+                entry[name] = entry.get(name, 0) + count
+    return total
+
+
+def _timings(found: Night) -> dict[str, Any]:
+    stages: dict[str, float] = {}
+    blocks: dict[str, int] = {}
+    for answer in found.answers:
+        for name, value in answer.seconds.items():
+            stages[name] = stages.get(name, 0.0) + value
+        for name, number in answer.blocks.items():
+            blocks[name] = blocks.get(name, 0) + number
+    rounded = {name: round(value, 3) for name, value in (found.seconds | stages).items()}
+    return {"seconds": rounded, "blocks": blocks}

@@ -1,0 +1,198 @@
+"""Change between two GeoTIFFs on one grid, without state or catalogue.
+
+In: two rasters, or a folder of pairs. Out: `change.tif` and `alerts.geojson` for each. Raises `RasterError` for
+anything that does not fit, naming the file and the remedy.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import grid
+from pipeline.alerts import detections, link
+from pipeline.config import Evidence, Rules
+from pipeline.detect import detector, evidence
+from pipeline.detect.pair import change_pair
+from pipeline.errors import RasterError
+from pipeline.grid import Granule, Window
+from pipeline.nightly.workers import progress
+from pipeline.publish import geojson, rasters
+from pipeline.schema import Alert
+from pipeline.sensors import SENTINEL2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """One date of a pair."""
+
+    path: Path
+    reflectance: NDArray[np.float32]
+    """(band, y, x) float32, unit 1, NaN missing."""
+    epsg: int
+    transform: rasterio.Affine
+
+
+@dataclass(frozen=True, slots=True)
+class PairOptions:
+    """What a user may say about `detect`."""
+
+    weights: Path
+    """Folder of a model card with its weights."""
+    bands: tuple[str, ...] = ()
+    """Names of the files' bands in order; empty takes the descriptions."""
+    rules: Rules = field(default_factory=Rules)
+    seen: date | None = None
+    """Day of the later image; None unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairReport:
+    """What was found in one pair."""
+
+    name: str
+    alerts: dict[str, int]
+    """Alerts by kind."""
+    observed_km2: float
+    error: str = ""
+
+
+def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairReport:
+    """Find change between two rasters and write it to `out`.
+
+    Raises:
+        RasterError: a file is missing or unreadable, a band is missing, or the grids differ.
+    """
+    earlier, later = read(before, options.bands), read(after, options.bands)
+    if (earlier.epsg, earlier.transform, earlier.reflectance.shape) != (
+        later.epsg,
+        later.transform,
+        later.reflectance.shape,
+    ):
+        raise RasterError(
+            f"{after}: its grid differs from that of {before}; bring both onto one grid with: gdalwarp -te -tr -t_srs"
+        )
+    network = detector.cached(str(options.weights))
+    probability = change_pair(earlier.reflectance, later.reflectance, detector=network)
+    granule = _grid_of(later)
+    day = evidence.to_day(options.seen) if options.seen else 0
+    marks = evidence.single_look_marks(probability, options.rules.thresholds, day=day)
+    found = detections.find(marks, granule, options.rules)
+    alerts = link.link(
+        found,
+        (),
+        link.Context(
+            aoi=out.name,
+            night=options.seen or evidence.EPOCH,
+            rules=Evidence(),
+            model=network.model_id,
+            before_scenes=(before.name,),
+            after_scenes=(after.name,),
+        ),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    rasters.write_change(out / "change.tif", probability, epsg=later.epsg, transform=later.transform)
+    geojson.write(out / "alerts.geojson", alerts)
+    observed = float(np.isfinite(probability[0]).sum()) * abs(later.transform.a * later.transform.e) / 1e6
+    return PairReport(out.name, count_kinds(alerts), observed)
+
+
+def detect_folder(pairs: Path, out: Path, options: PairOptions) -> tuple[PairReport, ...]:
+    """Find change in every `pairs/<id>/{before,after}.tif`; a pair that fails is recorded.
+
+    Raises:
+        RasterError: the folder holds no pair.
+    """
+    folders = sorted(path.parent for path in pairs.glob("*/before.tif"))
+    if not folders:
+        raise RasterError(f"{pairs}: holds no <id>/before.tif; name a folder of pairs")
+    reports = []
+    with progress("pairs", len(folders)) as advance:
+        for folder in folders:
+            try:
+                report = detect(folder / "before.tif", folder / "after.tif", out / folder.name, options)
+            except RasterError as err:
+                log.error("%s", err)
+                report = PairReport(folder.name, {}, 0.0, str(err))
+            reports.append(advance(report))
+    return tuple(reports)
+
+
+def count_kinds(alerts: Sequence[Alert]) -> dict[str, int]:
+    """Alerts by kind."""
+    counts: dict[str, int] = {}
+    for alert in alerts:
+        counts[alert.detection.kind] = counts.get(alert.detection.kind, 0) + 1
+    return counts
+
+
+def read(path: Path, names: tuple[str, ...]) -> Raster:
+    """Read one date: uint16 is reflectance x 10000 with nodata 0, float is reflectance with NaN.
+
+    Raises:
+        RasterError: the file cannot be read, lacks a band, or has another type or pixel size.
+    """
+    try:
+        with rasterio.open(path) as source:
+            order = _band_order(path, names or tuple(d or "" for d in source.descriptions))
+            values = source.read([index + 1 for index in order])
+            crs, transform, nodata = source.crs, source.transform, source.nodata
+    except (RasterioError, OSError) as err:
+        raise RasterError(f"{path}: not readable as a raster: {err}") from err
+    epsg = crs.to_epsg() if crs else None
+    if epsg is None or not crs.is_projected:
+        raise RasterError(
+            f"{path}: needs a projected CRS with an EPSG code; reproject with: gdalwarp -t_srs EPSG:326xx"
+        )
+    if (transform.a, transform.b, transform.d, transform.e) != (10.0, 0.0, 0.0, -10.0):
+        raise RasterError(f"{path}: pixels must be 10 m and north up; resample with: gdalwarp -tr 10 10 -r bilinear")
+    return Raster(path, _reflectance(path, values, nodata), epsg, transform)
+
+
+def _band_order(path: Path, names: tuple[str, ...]) -> list[int]:
+    given = [name.lower() for name in names]
+    order = []
+    for band in SENTINEL2.bands:
+        matches = [i for i, name in enumerate(given) if name in (band.name.lower(), band.common)]
+        if len(matches) != 1:
+            wanted = ", ".join(b.name for b in SENTINEL2.bands)
+            state = "is missing" if not matches else "is there twice"
+            raise RasterError(
+                f"{path}: band {band.name} ({band.common}) {state} among {list(names)}; set band descriptions, or name "
+                f"the bands in file order with --bands, like --bands {wanted.replace(', ', ',')}"
+            )
+        order.append(matches[0])
+    return order
+
+
+def _reflectance(path: Path, values: NDArray[np.generic], nodata: float | None) -> NDArray[np.float32]:
+    if values.dtype == np.uint16:
+        return np.where(values == 0, np.float32(np.nan), values.astype(np.float32) * np.float32(1e-4))
+    if values.dtype in (np.float32, np.float64):
+        floats = values.astype(np.float32)
+        if nodata is not None and np.isfinite(nodata):
+            floats = np.where(floats == np.float32(nodata), np.float32(np.nan), floats)
+        if floats.size and np.nanmax(floats, initial=0) > 20:
+            raise RasterError(f"{path}: float values must be reflectance (about 0 to 1); divide by 10000")
+        return floats
+    raise RasterError(f"{path}: type {values.dtype} is not uint16 or float; convert with: gdal_translate -ot UInt16")
+
+
+def _grid_of(raster: Raster) -> Granule:
+    """The raster's own grid; the name is that of the MGRS square about its middle."""
+    height, width = raster.reflectance.shape[1:]
+    here = Granule("", raster.epsg, raster.transform.c, raster.transform.f)
+    west, south, east, north = here.window_bounds(Window(0, 0, height, width))
+    middle: BaseGeometry = shapely.Point((west + east) / 2, (south + north) / 2).buffer(10)
+    home = next(iter(grid.home_squares(grid.reproject(middle, raster.epsg, 4326))), None)
+    return Granule(home.mgrs if home else "", raster.epsg, raster.transform.c, raster.transform.f)

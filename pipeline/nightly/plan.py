@@ -1,0 +1,258 @@
+"""What a night reads: which scenes, which tiles, and what was decided about each scene as a whole.
+
+In: an AOI, a date, catalogues and the state. Out: a `Plan`. Reads only sample windows of scenes.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipeline import grid
+from pipeline.aoi import Aoi, area_km2
+from pipeline.catalog import search
+from pipeline.config import PATCH_PX, Catalog, Profile
+from pipeline.grid import Granule, Tile, Window
+from pipeline.nightly import state
+from pipeline.nightly.workers import Workers
+from pipeline.normal import keep, seasonal
+from pipeline.scenes import blocks, inspect
+from pipeline.schema import Inspected, Scene
+
+log = logging.getLogger(__name__)
+BACKFILL = timedelta(days=30)
+"""A scene listed so long after its acquisition was listed before under another revision."""
+MIN_HISTORY = 3
+"""A median of fewer looks cannot outvote a missed cloud; new scenes wait until there are so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a night of one AOI reads."""
+
+    tiles: tuple[Tile, ...]
+    anchor: date
+    history: dict[Granule, tuple[Inspected, ...]]
+    """Scenes for the normal, per granule; empty where the normals are kept already."""
+    new: dict[Granule, tuple[Inspected, ...]]
+    """Scenes to look at, per granule, oldest first."""
+    granules: tuple[str, ...]
+    ledger: dict[str, dict[str, Any]]
+    """The state's ledger with tonight's decisions."""
+    problems: tuple[str, ...]
+    """What went wrong and is not fatal."""
+    uncovered_km2: float
+    """Part of the AOI that no scene's granule covers."""
+    catalog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a night of one AOI works."""
+
+    aoi: Aoi
+    as_of: date
+    catalogs: tuple[tuple[str, Catalog], ...]
+    store: state.Store
+    scratch: Path
+    workers: Workers
+
+
+@dataclass(frozen=True, slots=True)
+class InspectJob:
+    """One scene to be judged as a whole."""
+
+    scene: Scene
+    windows: tuple[Window, ...]
+    profile: Profile
+    reference: Path
+    scratch: Path
+
+
+def visible(scene: Scene, as_of: date) -> bool:
+    """Whether a night of that date could have known the scene.
+
+    A scene listed more than a month after its acquisition is a reprocessing or a backfill; when it was first listed
+    is not known, so that its acquisition decides.
+    """
+    if max(scene.solar_day, scene.sensed.date()) > as_of:
+        return False
+    late = scene.published is not None and scene.published.date() > as_of
+    return not late or (scene.published is not None and scene.published - scene.sensed > BACKFILL)
+
+
+def make(desk: Desk, before: state.Manifest) -> Plan:
+    """Decide what tonight reads.
+
+    Raises:
+        CatalogError: no catalogue answered.
+    """
+    rules = desk.aoi.profile.normal
+    anchor = seasonal.anchor(desk.as_of, rules)
+    ready = _normals_kept(desk, before, anchor)
+    days = desk.aoi.profile.search.window_days if ready else desk.aoi.profile.search.history_days
+    found = search.search(
+        desk.aoi.geometry,
+        start=desk.as_of - timedelta(days=days),
+        end=desk.as_of,
+        catalogs=desk.catalogs,
+        save_to=desk.scratch / "items.json",
+    )
+    scenes = tuple(scene for scene in found.scenes if visible(scene, desk.as_of))
+    granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
+    tiles = tiles_of(desk.aoi, granules)
+    uncovered = desk.aoi.area_km2 - sum(_tile_km2(tile) for tile in tiles)
+    problems = list(found.problems)
+    if ready:
+        history: dict[Granule, tuple[Inspected, ...]] = {}
+    else:
+        history = {g: _history(desk, g, tiles, scenes, anchor, problems) for g in {tile.granule for tile in tiles}}
+    new, ledger = _new(desk, scenes, tiles, anchor, before)
+    return Plan(
+        tiles=tiles,
+        anchor=anchor,
+        history=history,
+        new=new,
+        granules=tuple(g.mgrs for g in granules),
+        ledger=ledger,
+        problems=tuple(problems),
+        uncovered_km2=max(0.0, uncovered) if uncovered > 1e-3 * desk.aoi.area_km2 else 0.0,
+        catalog=found.catalog,
+    )
+
+
+def tiles_of(aoi: Aoi, granules: Iterable[Granule]) -> tuple[Tile, ...]:
+    """The tiles of an AOI, on the granules that have scenes."""
+    size = aoi.profile.tiles.size_px
+    return grid.tiles_over(aoi.geometry, tile_px=size, cell_px=PATCH_PX, available=granules)
+
+
+def _tile_km2(tile: Tile) -> float:
+    return area_km2(grid.reproject(tile.area, tile.granule.epsg, 4326))
+
+
+def _granules(aoi: Aoi, known: Sequence[str], found: set[Granule]) -> tuple[Granule, ...]:
+    """Keep the sharing-out of earlier nights; add granules only for places that had none."""
+    old = {grid.granule(name) for name in known}
+    candidates = old | {item for item in found if _touches(aoi, item)}
+    if old and candidates != old:
+        gain = sum(_tile_km2(t) for t in tiles_of(aoi, candidates)) - sum(_tile_km2(t) for t in tiles_of(aoi, old))
+        if gain < 1e-3 * aoi.area_km2:
+            candidates = old
+    used = {tile.granule for tile in tiles_of(aoi, candidates)}
+    return tuple(sorted(used))
+
+
+def _touches(aoi: Aoi, granule: Granule) -> bool:
+    return bool(grid.tiles_over(aoi.geometry, tile_px=grid.GRANULE_PX, available=[granule]))
+
+
+def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
+    if not before.granules:
+        return False
+    granules = [grid.granule(name) for name in before.granules]
+    if not all(_reference_path(desk.store, g, anchor).exists() for g in granules):
+        return False
+    keys = [f"{tile.key}_{anchor.isoformat()}" for tile in tiles_of(desk.aoi, granules)]
+    return all(keep.exists(desk.store.normals, key) for key in keys)
+
+
+def _reference_path(store: state.Store, granule: Granule, anchor: date) -> Path:
+    return store.normals / f"reference_{granule.mgrs}_{anchor.isoformat()}.npz"
+
+
+def _windows(granule: Granule, tiles: Iterable[Tile]) -> tuple[Window, ...]:
+    return inspect.sample_windows(granule, grid.union(tile.area for tile in tiles if tile.granule == granule))
+
+
+def _history(
+    desk: Desk, granule: Granule, tiles: tuple[Tile, ...], scenes: tuple[Scene, ...], anchor: date, problems: list[str]
+) -> tuple[Inspected, ...]:
+    """The best earlier scenes of a granule, judged against their own median."""
+    rules = desk.aoi.profile.normal
+    ranked = seasonal.rank([s for s in scenes if s.granule == granule], anchor, rules)
+    windows = _windows(granule, tiles)
+    label = f"{desk.aoi.id}: history {granule.mgrs}"
+    accepted: list[inspect.Samples] = []
+    while ranked and len(accepted) < rules.max_looks:
+        batch, ranked = ranked[: rules.max_looks], ranked[rules.max_looks :]
+        jobs = [InspectJob(s, windows, desk.aoi.profile, Path(), desk.scratch) for s in batch]
+        for outcome in desk.workers.run(sample, jobs, label=label):
+            if outcome.result is None:
+                problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
+            elif outcome.result.clear_pct >= inspect.MIN_CLEAR_PCT:
+                accepted.append(outcome.result)
+    accepted = accepted[: rules.max_looks]
+    if len(accepted) < MIN_HISTORY:
+        return ()
+    path = _reference_path(desk.store, granule, anchor)
+    inspect.save_reference(path, inspect.reference(accepted))
+    jobs = [InspectJob(s.scene, windows, desk.aoi.profile, path, desk.scratch) for s in accepted]
+    judged = []
+    for outcome in desk.workers.run(judge, jobs, label=label):
+        if outcome.result is None:
+            problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
+        else:
+            judged.append(outcome.result)
+    return tuple(judged)
+
+
+def sample(job: InspectJob) -> inspect.Samples:
+    """Read a scene's sample windows."""
+    store = blocks.BlockStore(job.scratch, job.profile.read)
+    return inspect.read_samples(job.scene, job.windows, store=store, profile=job.profile)
+
+
+def judge(job: InspectJob) -> Inspected:
+    """Decide offset and shift of a scene against the reference of its granule."""
+    reference = inspect.load_reference(job.reference) if job.reference.is_file() else None
+    return inspect.inspect(sample(job), reference, profile=job.profile)
+
+
+def _new(
+    desk: Desk, scenes: tuple[Scene, ...], tiles: tuple[Tile, ...], anchor: date, before: state.Manifest
+) -> tuple[dict[Granule, tuple[Inspected, ...]], dict[str, dict[str, Any]]]:
+    """Judge the scenes that were not used yet, and write the decisions into the ledger."""
+    since = desk.as_of - timedelta(days=desk.aoi.profile.search.window_days)
+    ledger = dict(before.ledger)
+    fresh = [
+        scene
+        for scene in scenes
+        if scene.solar_day >= since and ledger.get(scene.scene_id, {}).get("state") not in ("used", "refused")
+    ]
+    jobs = []
+    for granule in sorted({tile.granule for tile in tiles}):
+        windows, reference = _windows(granule, tiles), _reference_path(desk.store, granule, anchor)
+        mine = [scene for scene in fresh if scene.granule == granule]
+        jobs += [InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
+    new: dict[Granule, list[Inspected]] = {}
+    for outcome in desk.workers.run(judge, jobs, label=f"{desk.aoi.id}: scenes"):
+        entry = ledger[outcome.job.scene.scene_id] = _entry(outcome.job.scene, desk.as_of)
+        if outcome.result is None:
+            entry |= {"state": "refused" if outcome.final else "failed", "why": outcome.error}
+            continue
+        if not outcome.job.reference.is_file():
+            entry |= {"state": "waiting", "why": f"fewer than {MIN_HISTORY} clear earlier scenes to compare with"}
+            continue
+        entry |= {
+            "state": "used",
+            "offsets": [[o.dn, o.method, o.evidence] for o in outcome.result.offsets],
+            "shift": [outcome.result.shift.row_px, outcome.result.shift.col_px, outcome.result.shift.evidence],
+            "corrected": outcome.result.shift.corrected,
+        }
+        new.setdefault(outcome.job.scene.granule, []).append(outcome.result)
+    ordered = {g: tuple(sorted(found, key=lambda i: (i.scene.sensed, i.scene.scene_id))) for g, found in new.items()}
+    return ordered, ledger
+
+
+def _entry(scene: Scene, as_of: date) -> dict[str, Any]:
+    return {
+        "sensed": scene.sensed.isoformat(),
+        "mgrs": scene.granule.mgrs,
+        "items": list(scene.item_ids),
+        "revision": scene.revision,
+        "night": as_of.isoformat(),
+        "cloud_pct": scene.cloud_pct,
+    }

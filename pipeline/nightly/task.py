@@ -1,0 +1,197 @@
+"""One tile on one night: the work of one Dask task.
+
+In: a `TileJob` of plain facts. Out: a `TileAnswer` with the marks; arrays go to files. Assumes nothing about the
+machine but the folders that the job names.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import Profile
+from pipeline.detect import change as detect_change
+from pipeline.detect import detector, evidence
+from pipeline.detect.evidence import Evidence
+from pipeline.grid import Tile, Window
+from pipeline.nightly import state
+from pipeline.normal import composite, keep
+from pipeline.scenes import blocks, look, residual
+from pipeline.schema import Inspected, Look, Normal, Reason
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TileJob:
+    """What a task needs to know."""
+
+    tile: Tile
+    profile: Profile
+    as_of: date
+    anchor: date
+    """Date that the normal is built for."""
+    history: tuple[Inspected, ...]
+    """Scenes to build the normal from; empty where one is kept already."""
+    new: tuple[Inspected, ...]
+    """Scenes to look at, oldest first."""
+    weights: Path
+    """Folder of the model cards and weights."""
+    store: state.Store
+    scratch: Path
+    """Folder for decoded blocks."""
+    before: str
+    """File of the tile's arrays after the night before; empty on the first night."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileAnswer:
+    """What a task says."""
+
+    tile: Tile
+    marks: NDArray[np.void]
+    """(n,) of `schema.MARK`."""
+    arrays: str
+    """File of the tile's new arrays."""
+    caution: str
+    """From the normal."""
+    normal_scenes: tuple[str, ...]
+    """What the normal was built from."""
+    seen: dict[str, dict[str, int]]
+    """Scene id to pixels by reason, over the pixels that the tile answers for."""
+    seconds: dict[str, float]
+    """Where the time went."""
+    blocks: dict[str, int]
+    """Blocks and bytes decoded, failed reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The arrays of a tile that outlive the night."""
+
+    evidence: Evidence
+    after: NDArray[np.uint16]
+    """(band, y, x) uint16: latest clear pixels, reflectance x 10000, 0 never seen."""
+    after_day: NDArray[np.uint16]
+    """(y, x) uint16: scene day of these, 0 never."""
+    blind: NDArray[np.uint8]
+    """(y, x) uint8: why the latest look did not see the pixel (codes of `Reason`); 0 it did."""
+
+
+def run(job: TileJob) -> TileAnswer:
+    """Bring one tile up to date.
+
+    Raises:
+        ReadError, SceneError, StateError, ModelError: the tile cannot be done tonight; the night before stays.
+    """
+    clock = _Clock()
+    blockstore = blocks.BlockStore(job.scratch, job.profile.read)
+    network = detector.cached(str(job.weights / job.profile.detect.model))
+    margin = network.halo_px + residual.REACH_PX
+    normal = normal_for(job, job.tile.window.grown(margin), blockstore)
+    clock.lap("normal")
+    layers = load_layers(job)
+    owned = job.tile.owned()
+    seen: dict[str, dict[str, int]] = {}
+    inner = job.tile.window.grown(network.halo_px)
+    for inspected in job.new:
+        raw = look.read_look(inspected, normal.window, store=blockstore, profile=job.profile)
+        clock.lap("read")
+        seen_look = residual.guard(raw, normal, rules=job.profile.mask).cropped(inner)
+        clock.lap("prepare")
+        core = seen_look.cropped(job.tile.window)
+        seen[inspected.scene.scene_id] = _reasons(core, owned)
+        if (seen_look.reason == Reason.FAILED).any():  # tried again another night, so it must not count twice
+            layers = replace(layers, blind=core.reason)
+            continue
+        found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network)
+        clock.lap("network")
+        thresholds = job.profile.rules.thresholds
+        layers = _advanced(
+            layers,
+            evidence.update(layers.evidence, found, job.profile.evidence, thresholds),
+            core,
+        )
+        clock.lap("evidence")
+    name = f"{job.tile.key}.{job.as_of.isoformat()}.npz" if job.new or not job.before else job.before
+    if name != job.before:
+        save_layers(job.store.arrays / name, layers)
+    clock.lap("save")
+    marks = evidence.marks(layers.evidence, job.tile, owned, job.profile.evidence)
+    stats = {key: int(value) for key, value in blockstore.stats.items()}
+    return TileAnswer(job.tile, marks, name, normal.caution, normal.scene_ids, seen, clock.seconds, stats)
+
+
+def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> Normal:
+    """The tile's normal: the kept one, or a new one that is kept unless a read failed."""
+    key = f"{job.tile.key}_{job.anchor.isoformat()}"
+    kept = keep.load(job.store.normals, key)
+    if kept is not None and kept.window == window:
+        return kept
+    looks = [look.read_look(scene, window, store=blockstore, profile=job.profile) for scene in job.history]
+    built = composite.build(looks, granule=job.tile.granule, window=window, anchor=job.anchor, rules=job.profile.normal)
+    if not any((item.reason == Reason.FAILED).any() for item in looks):
+        keep.save(job.store.normals, key, built)
+    return built
+
+
+def load_layers(job: TileJob) -> Layers:
+    """What earlier nights left for the tile, or empty layers."""
+    shape = job.tile.window.shape
+    if not job.before:
+        return Layers(
+            evidence.empty(shape, job.profile.evidence),
+            after=np.zeros((6, *shape), np.uint16),
+            after_day=np.zeros(shape, np.uint16),
+            blind=np.full(shape, Reason.NODATA, np.uint8),
+        )
+    return read_layers(job.store.arrays / job.before)
+
+
+def read_layers(path: Path) -> Layers:
+    """Read what `save_layers` wrote."""
+    values = state.load_arrays(path)
+    known = Evidence(**{field.name: values[field.name] for field in fields(Evidence)})
+    return Layers(known, values["after"], values["after_day"], values["blind"])
+
+
+def save_layers(path: Path, layers: Layers) -> None:
+    """Write a tile's arrays aside and rename."""
+    arrays: dict[str, NDArray[Any]] = {field.name: getattr(layers.evidence, field.name) for field in fields(Evidence)}
+    arrays |= {"after": layers.after, "after_day": layers.after_day, "blind": layers.blind}
+    state.save_arrays(path, arrays)
+
+
+def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
+    clear = seen.reason == Reason.CLEAR
+    digital = np.clip(np.nan_to_num(seen.reflectance) * 10000 + 0.5, 1, 65535).astype(np.uint16)
+    digital[~np.isfinite(seen.reflectance)] = 0
+    return Layers(
+        known,
+        after=np.where(clear, digital, old.after),
+        after_day=np.where(clear, np.uint16(evidence.to_day(seen.scene.sensed.date())), old.after_day),
+        blind=seen.reason,
+    )
+
+
+def _reasons(seen: Look, owned: NDArray[np.bool_]) -> dict[str, int]:
+    counts = np.bincount(seen.reason[owned], minlength=len(Reason))
+    return {reason.name.lower(): int(counts[reason]) for reason in Reason if counts[reason]}
+
+
+class _Clock:
+    """Adds up where the time of a task goes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now

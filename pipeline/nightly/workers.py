@@ -1,0 +1,161 @@
+"""Where tasks run: in this process, on a cluster of this machine, or on any Dask scheduler.
+
+A task is a plain function of picklable values. Nothing here knows what the tasks do.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import dask
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.errors import ConfigError, SceneError, VanwatchError
+
+log = logging.getLogger(__name__)
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[J, R]):
+    """What became of one job."""
+
+    job: J
+    result: R | None
+    error: str
+    """Empty if it went well."""
+    final: bool = False
+    """True where trying again another night is useless."""
+
+
+class Workers(Protocol):
+    """Runs one function over many jobs."""
+
+    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
+        """Outcomes in the order of `jobs`, whatever order they finished in; a failing job fails alone."""
+
+
+def attempt(task: Callable[[J], R], job: J) -> Outcome[J, R]:
+    """Run one job; its failure is recorded and leaves the others alone."""
+    try:
+        return Outcome(job, task(job), "")
+    except VanwatchError as err:
+        return Outcome(job, None, str(err), final=isinstance(err, SceneError))
+    except Exception as err:  # the run loop: a bug in one part must not take the night with it
+        log.error("a task failed:\n%s", traceback.format_exc())
+        return Outcome(job, None, f"{type(err).__name__}: {err} (a bug; the log holds the traceback)")
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """All jobs one after another in this process."""
+
+    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
+        """See `Workers.run`."""
+        with progress(label, len(jobs)) as advance:
+            return [advance(attempt(task, job)) for job in jobs]
+
+
+@dataclass(frozen=True, slots=True)
+class OnDask:
+    """Jobs on a Dask scheduler, at most a few per worker waiting there at a time."""
+
+    client: Any
+
+    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
+        """See `Workers.run`."""
+        from distributed import as_completed
+
+        found: dict[int, Outcome[J, R]] = {}
+        waiting = list(enumerate(jobs))[::-1]
+        ahead = 4 * max(1, len(self.client.nthreads()))
+        futures: dict[Any, int] = {}
+
+        def submit() -> Any:
+            index, job = waiting.pop()
+            future = self.client.submit(attempt, task, job, pure=False)
+            futures[future.key] = index
+            return future
+
+        with progress(label, len(jobs)) as advance:
+            running = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
+            for future in running:
+                index = futures.pop(future.key)
+                found[index] = advance(_settled(future, jobs[index]))
+                if waiting:
+                    running.add(submit())
+        return [found[index] for index in range(len(jobs))]
+
+
+def _settled(future: Any, job: J) -> Outcome[J, Any]:
+    """The outcome of a finished future; a worker that died takes only its own jobs with it."""
+    if future.status == "finished":
+        outcome: Outcome[J, Any] = future.result()
+        return Outcome(job, outcome.result, outcome.error, outcome.final)
+    return Outcome(job, None, f"worker lost: {future.exception()}")
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[R], R]]:
+    """A bar on a terminal, plain log lines at each quarter elsewhere; yields a function that counts one."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty(), transient=False) as bar:
+        task = bar.add_task(label, total=total)
+        done = 0
+
+        def advance(result: R) -> R:
+            nonlocal done
+            done += 1
+            bar.advance(task)
+            if done == total or (total >= 8 and done % (total // 4) == 0):
+                log.info("%s: %d of %d", label, done, total)
+            return result
+
+        yield advance
+
+
+@contextmanager
+def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Iterator[Workers]:
+    """Workers for one run.
+
+    Args:
+        scheduler: address of a running Dask scheduler, like `tcp://host:8786`; None for this machine.
+        workers: processes on this machine; 0 runs everything in this process; None takes one per core.
+        scratch: folder for Dask's own files.
+
+    Raises:
+        ConfigError: the scheduler does not answer.
+    """
+    if scheduler is None and workers == 0:
+        yield InProcess()
+        return
+    from distributed import Client, LocalCluster
+
+    quiet = {"distributed.worker.daemon": False, "distributed.admin.log-length": 1000}
+    with dask.config.set({**quiet, "temporary-directory": str(scratch)}):
+        if scheduler is not None:
+            with _client(scheduler) as client:
+                yield OnDask(client)
+            return
+        count = workers or len(os.sched_getaffinity(0))
+        cluster = LocalCluster(
+            n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        )
+        with cluster, Client(cluster) as client:
+            yield OnDask(client)
+
+
+def _client(scheduler: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout="20s")
+    except (OSError, ValueError) as err:
+        raise ConfigError(f"--scheduler {scheduler}: no Dask scheduler answers there ({err})") from err

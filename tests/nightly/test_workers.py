@@ -1,0 +1,98 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError, ReadError, SceneError
+from pipeline.nightly import workers
+
+
+def square(value: int) -> int:
+    if value == 3:
+        raise ReadError("b03.tif: gone")
+    if value == 4:
+        raise SceneError("scene 4: refused")
+    if value == 5:
+        raise ValueError("a bug")
+    return value * value
+
+
+def die(value: int) -> int:
+    if value == 1:
+        os._exit(9)
+    return value
+
+
+def test_in_process_a_failing_job_fails_alone(tmp_path: Path) -> None:
+    with workers.connect(None, workers=0, scratch=tmp_path) as crew:
+        outcomes = crew.run(square, list(range(7)), label="squares")
+    assert [o.result for o in outcomes] == [0, 1, 4, None, None, None, 36]
+    assert outcomes[3].error == "b03.tif: gone"
+    assert not outcomes[3].final
+    assert outcomes[4].final
+    assert "a bug" in outcomes[5].error
+
+
+@pytest.mark.slow
+def test_on_dask_gives_the_same_outcomes_in_the_same_order(tmp_path: Path) -> None:
+    jobs = list(range(40))
+    with workers.connect(None, workers=0, scratch=tmp_path) as crew:
+        expected = crew.run(square, jobs, label="squares")
+    with workers.connect(None, workers=2, scratch=tmp_path) as crew:
+        assert crew.run(square, jobs, label="squares") == expected
+
+
+@pytest.mark.slow
+def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tmp_path: Path) -> None:
+    with workers.connect(None, workers=2, scratch=tmp_path) as crew:
+        outcomes = crew.run(die, [0, 1, 2], label="deaths")
+    assert [o.result for o in outcomes] == [0, None, 2]
+    assert "worker lost" in outcomes[1].error
+
+
+@pytest.mark.slow
+def test_connect_runs_on_a_scheduler_address(tmp_path: Path) -> None:
+    scheduler_file = tmp_path / "scheduler.json"
+    folder = Path(sys.executable).parent
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    commands = [
+        [
+            folder / "dask",
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            scheduler_file,
+        ],
+        [folder / "dask", "worker", "--scheduler-file", scheduler_file, "--no-dashboard", "--nthreads", "1"],
+    ]
+    running = [subprocess.Popen(c, env=env, cwd=tmp_path, stderr=subprocess.DEVNULL) for c in commands]
+    try:
+        for _ in range(300):
+            if scheduler_file.exists() and scheduler_file.stat().st_size:
+                break
+            time.sleep(0.1)
+        address = json.loads(scheduler_file.read_text())["address"]
+        with workers.connect(address, workers=None, scratch=tmp_path) as crew:
+            assert [o.result for o in crew.run(abs, [-1, 2, -3], label="abs")] == [1, 2, 3]
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(20)
+
+
+@pytest.mark.slow
+def test_connect_to_a_silent_scheduler_names_the_option(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigError, match=r"--scheduler tcp://127\.0\.0\.1:1"),
+        workers.connect("tcp://127.0.0.1:1", workers=None, scratch=tmp_path),
+    ):
+        pass
