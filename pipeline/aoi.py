@@ -119,7 +119,7 @@ def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
 
 def _feature(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as err:
         raise ConfigError(f"{path}: no such file") from err
     except (ValueError, OSError) as err:
@@ -151,14 +151,15 @@ def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
     coordinates = shapely.get_coordinates(geometry)
     if not np.isfinite(coordinates).all():
         raise ConfigError(f"{path}: geometry: holds coordinates that are not finite numbers")
-    if np.abs(coordinates[:, 0]).max() > 360 or np.abs(coordinates[:, 1]).max() > 84:
+    if np.abs(coordinates[:, 0]).max() > 360 or coordinates[:, 1].max() > 84 or coordinates[:, 1].min() < -80:
         raise ConfigError(
             f"{path}: geometry: coordinates must be degrees (longitude, latitude up to 84 N and 80 S); these "
             "look like metres: reproject to EPSG:4326"
         )
-    if not geometry.is_valid:
+    whole = grid.unwrapped(geometry)
+    if not whole.is_valid:
         raise ConfigError(
-            f"{path}: geometry: {shapely.is_valid_reason(geometry).split('[')[0].lower()}; "
+            f"{path}: geometry: {shapely.is_valid_reason(whole).split('[')[0].lower()}; "
             "redraw the ring so that it does not cross itself"
         )
     return grid.split_at_antimeridian(geometry)

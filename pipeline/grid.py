@@ -190,8 +190,8 @@ def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
 
     Only so can such a ring be judged: with the jump in it, it may seem to cross itself, or not to.
     """
-    parts = [_unwrapped(part) for part in getattr(geometry, "geoms", [geometry])]
-    return shapely.MultiPolygon(parts) if geometry.geom_type == "MultiPolygon" else parts[0]
+    parts = [_unwrapped(part) for part in shapely.get_parts(geometry)]
+    return shapely.multipolygons(parts) if geometry.geom_type == "MultiPolygon" else parts[0]
 
 
 def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
@@ -207,11 +207,18 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
         for shift in (-360, 0, 360):
             piece = part.intersection(box(-180 - shift, -90, 180 - shift, 90))
             if shapely.get_dimensions(piece) == shapely.get_dimensions(part):
-                moved.append(_moved(piece, shift))
+                moved.append(_moved(_areas(piece) if part.area > 0 else piece, shift))
     if shapely.get_dimensions(geometry) == 1:
         lines = list(shapely.get_parts(moved))
         return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
     return shapely.union_all(moved)
+
+
+def _areas(geometry: BaseGeometry) -> BaseGeometry:
+    """Only the polygons of an intersection: where outlines touch, it also holds lines and points."""
+    if geometry.geom_type != "GeometryCollection":
+        return geometry
+    return shapely.union_all([part for part in shapely.get_parts(geometry) if part.area > 0])
 
 
 def _moved(geometry: BaseGeometry, degrees: float) -> BaseGeometry:
