@@ -191,7 +191,8 @@ def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
     Only so can such a ring be judged: with the jump in it, it may seem to cross itself, or not to.
     """
     parts = [_unwrapped(part) for part in shapely.get_parts(geometry)]
-    return shapely.multipolygons(parts) if geometry.geom_type == "MultiPolygon" else parts[0]
+    polygons = [part for part in parts if isinstance(part, shapely.Polygon)]
+    return shapely.MultiPolygon(polygons) if geometry.geom_type == "MultiPolygon" else parts[0]
 
 
 def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
@@ -204,7 +205,7 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
         if part.bounds[0] >= -180 and part.bounds[2] <= 180:
             moved.append(part)
             continue
-        for shift in (-360, 0, 360):
+        for shift in (-720, -360, 0, 360, 720):
             piece = part.intersection(box(-180 - shift, -90, 180 - shift, 90))
             if shapely.get_dimensions(piece) == shapely.get_dimensions(part):
                 moved.append(_moved(_areas(piece) if part.area > 0 else piece, shift))
