@@ -208,7 +208,7 @@ def _planted(
 
 
 def _roofs(yard: Polygon, rng: np.random.Generator) -> list[BaseGeometry]:
-    """Buildings in the yard, at its rim a little beyond, that do not overlap: a few to some dozens, about one per 250 m2."""
+    """Buildings in the yard and a little beyond its rim, not overlapping: about one per 250 m2, 3 to 60."""
     west, north, east, south = yard.bounds
     heading = rng.uniform(0, 180)
     room, roofs = yard.buffer(3.0), list[BaseGeometry]()
