@@ -318,6 +318,8 @@ class Alert:
     verdict_by: str = ""
     verdict_on: date | None = None
     note: str = ""
+    as_of: date | None = None
+    """The night that wrote this record: linking the same night again counts no growth twice. Not published."""
 
 
 def coordinates(granule: Granule, window: Window) -> dict[str, NDArray[np.float64]]:
