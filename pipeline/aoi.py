@@ -143,7 +143,8 @@ def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
         kind = source.get("type") if isinstance(source, dict) else source
         raise ConfigError(f"{path}: geometry: must be a Polygon or MultiPolygon, got {kind!r}")
     try:
-        geometry = shapely.force_2d(shape(source))
+        with np.errstate(invalid="ignore"):  # what is not a number is refused below, by name
+            geometry = shapely.force_2d(shape(source))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as err:
         raise ConfigError(f"{path}: geometry: not readable: {err}") from err
     if geometry.is_empty:

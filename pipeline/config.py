@@ -151,6 +151,15 @@ class Rules(Model):
     camp: KindRules = KindRules(threshold=0.5, min_area_m2=400)
     track: KindRules = KindRules(threshold=0.5, min_area_m2=1000, min_length_m=200)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, values: Any) -> Any:
+        """A kind of which only some knobs are given keeps its own defaults for the others."""
+        if not isinstance(values, dict):
+            return values
+        given = {key: value for key, value in values.items() if isinstance(value, dict) and key in cls.model_fields}
+        return values | {key: cls.model_fields[key].default.model_dump() | value for key, value in given.items()}
+
     @property
     def thresholds(self) -> tuple[float, float, float]:
         """Per kind, in the order of every kind axis."""
