@@ -71,8 +71,7 @@ def reflectance(ground: Ground, day: date, *, seed: int, shade: Array | None = N
     wet = np.clip((np.interp(doy, *_cycle(_LEVEL)) - 0.5) / 0.5, 0, 1)
     light = ground.texture if shade is None else ground.texture + shade
     known = ground.unit[np.isin(ground.cover, (Cover.FIELD, Cover.BUILT))]
-    layer: Array
-    out = np.empty((len(BANDS), *ground.raster.shape), np.float32)
+    out: Array = np.empty((len(BANDS), *ground.raster.shape), np.float32)
     for band in range(len(BANDS)):
         layer = _woods(ground, leaves, band)
         for cover, dry, green in (
@@ -101,7 +100,7 @@ def _woods(ground: Ground, leaves: Array, band: int) -> Array:
 
 def _between(one: str, other: str, band: int, share: Array | np.float32) -> Array:
     low, high = spectra.TYPICAL[one][band], spectra.TYPICAL[other][band]
-    value: Array = np.float32(low) + np.float32(high - low) * share
+    value: Array = np.asarray(share, np.float32) * np.float32(high - low) + np.float32(low)
     return value
 
 
