@@ -1,0 +1,146 @@
+"""Everything a deployment has written down, checked whole before any work.
+
+In: a home folder. Out: a `Report`, or all mistakes at once.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import models
+from models import card
+from pipeline import aoi, config
+from pipeline.config import Profile
+from pipeline.errors import ConfigError
+
+WEIGHTS = Path(models.__file__).parent / "weights"
+_NOT_PROFILES = ("catalogs", "train")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check looked at, all of it in order."""
+
+    home: str
+    aois: tuple[str, ...]
+    disabled: tuple[str, ...]
+    profiles: tuple[str, ...]
+    catalogs: tuple[str, ...]
+    models: tuple[str, ...]
+    """Name, version and fingerprint of each model that a profile names."""
+    area_km2: float
+    """Of the enabled AOIs."""
+
+
+def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
+    """Check all AOIs, profiles, catalogues and the model cards that profiles name.
+
+    Args:
+        home: folder with `aoi/` and `configs/`.
+        weights: folder of the models that come with the project.
+
+    Raises:
+        ConfigError: one line for every mistake, each naming file, key and remedy.
+    """
+    mistakes: list[str] = []
+    areas = _tried(lambda: aoi.load_all(home / "aoi", home / "configs"), mistakes) or ()
+    known = _tried(lambda: config.load_catalogs(home / "configs" / "catalogs.toml"), mistakes)
+    profiles = _profiles(home / "configs", mistakes)
+    found: set[str] = set()
+    watched = [(str(path), profile) for path, profile in profiles.items()]
+    own = (area for area in areas if area.profile not in profiles.values())
+    watched += [(f"{area.path}: properties.overrides", area.profile) for area in own]
+    for source, profile in watched:
+        if known is not None:
+            mistakes += _unknown_catalogs(profile, known, source)
+        try:
+            found.add(check_card(profile, source=source, weights=weights).model_id)
+        except ConfigError as err:
+            mistakes.append(str(err))
+    if mistakes:
+        raise ConfigError("\n".join(dict.fromkeys("\n".join(mistakes).splitlines())))
+    return Report(
+        home=str(home),
+        aois=tuple(area.id for area in areas),
+        disabled=tuple(area.id for area in areas if not area.enabled),
+        profiles=tuple(path.stem for path in profiles),
+        catalogs=tuple(known or ()),
+        models=tuple(sorted(found)),
+        area_km2=sum(area.area_km2 for area in areas if area.enabled),
+    )
+
+
+def check_card(profile: Profile, *, source: str, weights: Path = WEIGHTS) -> card.ModelCard:
+    """Read the card of the model that a profile names, and check that it may be used so.
+
+    Args:
+        profile: `detect.model` and `use` are looked at.
+        source: the profile's file, named in errors.
+        weights: folder of the models that come with the project.
+
+    Raises:
+        ConfigError: there is no such model, its card is wrong, or its terms do not permit the use.
+    """
+    folder = weights / profile.detect.model
+    try:
+        found = card.read_card(folder / "card.json")
+    except FileNotFoundError as err:
+        there = ", ".join(sorted(path.parent.name for path in weights.glob("*/card.json"))) or "none"
+        raise ConfigError(
+            f"{source}: detect.model: {profile.detect.model!r} has no {folder / 'card.json'}; there are: {there}"
+        ) from err
+    except (OSError, ValueError) as err:
+        raise ConfigError(f"{source}: detect.model: {err}") from err
+    if not (folder / "weights.safetensors").is_file():
+        raise ConfigError(f"{source}: detect.model: {folder} holds no weights.safetensors; install the model again")
+    if not found.terms.permits(profile.use):
+        raise ConfigError(
+            f"{source}: detect.model: the terms of {found.name} ({found.terms.licence}) do not permit "
+            f"use = {profile.use!r}, only {', '.join(found.terms.allowed)}; name another model"
+        )
+    return found
+
+
+def describe(report: Report) -> str:
+    """A report in words."""
+    off = f" ({len(report.disabled)} disabled: {', '.join(report.disabled)})" if report.disabled else ""
+    return "\n".join(
+        [
+            f"areas     {len(report.aois)}{off}, {report.area_km2:,.0f} km2 watched: {', '.join(report.aois)}",
+            f"profiles  {', '.join(report.profiles)}",
+            f"catalogs  {', '.join(report.catalogs)}",
+            f"models    {', '.join(report.models)}",
+            "all is well",
+        ]
+    )
+
+
+def _tried(load: Callable[[], T], mistakes: list[str]) -> T | None:
+    """What `load` gives, or None with its mistakes noted."""
+    try:
+        return load()
+    except ConfigError as err:
+        mistakes.append(str(err))
+        return None
+
+
+def _profiles(folder: Path, mistakes: list[str]) -> dict[Path, Profile]:
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        if path.stem not in _NOT_PROFILES:
+            profile = _tried(partial(config.load_profile, path), mistakes)
+            if profile is not None:
+                found[path] = profile
+    return found
+
+
+def _unknown_catalogs(profile: Profile, known: Iterable[str], source: str) -> list[str]:
+    return [
+        f"{source}: search.catalogs: {name!r} is not in catalogs.toml; there are: {', '.join(known)}"
+        for name in profile.search.catalogs
+        if name not in known
+    ]

@@ -1,0 +1,108 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import watch
+from pipeline.errors import ConfigError
+
+REPO = Path(__file__).parents[2]
+
+
+def rewrite_card(weights: Path, **changes: Any) -> None:
+    path = weights / "vanwatch-s" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def mistakes(home: Path, weights: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        watch.check(home, weights=weights)
+    return str(caught.value).splitlines()
+
+
+def test_check_shipped_home_all_well(home: Path, weights: Path) -> None:
+    report = watch.check(home, weights=weights)
+    assert report.models == ("vanwatch-s-1+00000000",)
+    assert set(report.profiles) == {"border", "demo", "forest"}
+    assert {"gadchiroli-forest", "champhai-border"} <= set(report.aois) - set(report.disabled)
+    assert "taveuni-island" in report.disabled
+    text = watch.describe(report)
+    assert all(name in text for name in (*report.aois, *report.profiles, *report.catalogs, "all is well"))
+
+
+def test_check_in_a_fresh_interpreter_quick_and_without_torch(home: Path, weights: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pipeline import watch;"
+        f"watch.check(Path({str(home)!r}), weights=Path({str(weights)!r}));"
+        "heavy = {'torch', 'torchgeo', 'matplotlib', 'dask', 'geopandas'} & set(sys.modules);"
+        "sys.exit(f'imports {heavy}' if heavy else 0)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.perf_counter() - start < 10  # about 1 s; room for a busy machine
+
+
+def test_check_mistakes_of_all_files_named_at_once(home: Path, weights: Path) -> None:
+    (home / "aoi" / "broken.geojson").write_text("{")
+    (home / "configs" / "extra.toml").write_text('title = "t"\nuse = "research"\n[search]\ncatalogs = ["nowhere"]\n')
+    (home / "configs" / "wrong.toml").write_text("title = 1\n")
+    found = mistakes(home, weights)
+    for start in ("aoi/broken.geojson: not readable", "configs/wrong.toml: title", "configs/wrong.toml: use: missing"):
+        assert any(line.startswith(f"{home}/{start}") for line in found)
+    assert any("extra.toml: search.catalogs: 'nowhere' is not in catalogs.toml; there are: earth" in x for x in found)
+    assert len(found) == len(set(found))
+
+
+def test_check_no_catalogs_file_said_once(home: Path, weights: Path) -> None:
+    (home / "configs" / "catalogs.toml").unlink()
+    found = mistakes(home, weights)
+    assert len(found) == 1
+    assert "catalogs.toml: no such file" in found[0]
+
+
+def test_check_model_that_is_not_there_names_those_that_are(home: Path, weights: Path) -> None:
+    path = home / "configs" / "demo.toml"
+    path.write_text(path.read_text() + '[detect]\nmodel = "vanwatch-x"\n')
+    found = mistakes(home, weights)
+    assert len(found) == 1
+    assert "demo.toml: detect.model: 'vanwatch-x' has no" in found[0]
+    assert found[0].endswith("there are: vanwatch-s")
+
+
+def test_d35_check_terms_that_forbid_the_use_refused(home: Path, weights: Path) -> None:
+    rewrite_card(weights, terms={"licence": "OlmoEarth", "allowed": ["environment", "research"]})
+    found = mistakes(home, weights)
+    assert [Path(line.split(":")[0]).name for line in found] == ["border.toml"]
+    assert "the terms of vanwatch-s (OlmoEarth) do not permit use = 'enforcement', only environment, res" in found[0]
+
+
+def test_d35_check_override_of_the_use_checked_too(home: Path, weights: Path) -> None:
+    rewrite_card(weights, terms={"licence": "x", "allowed": ["environment", "research"]})
+    (home / "configs" / "border.toml").unlink()
+    (home / "aoi" / "champhai-border.geojson").unlink()
+    path = home / "aoi" / "kodagu-ghats.geojson"
+    document = json.loads(path.read_text())
+    document["properties"]["overrides"]["use"] = "enforcement"
+    path.write_text(json.dumps(document))
+    found = mistakes(home, weights)
+    assert len(found) == 1
+    assert "kodagu-ghats.geojson: properties.overrides: detect.model: the terms of" in found[0]
+
+
+def test_check_broken_card_or_no_weights_refused(home: Path, weights: Path) -> None:
+    rewrite_card(weights, stride=0)
+    assert all("card.json: stride: " in line for line in mistakes(home, weights))
+    rewrite_card(weights, stride=16)
+    (weights / "vanwatch-s" / "weights.safetensors").unlink()
+    assert all("holds no weights.safetensors" in line for line in mistakes(home, weights))
+
+
+def test_check_home_without_anything_says_what_to_do(tmp_path: Path, weights: Path) -> None:
+    found = mistakes(tmp_path, weights)
+    assert any("holds no *.geojson; add an AOI" in line for line in found)
+    assert any("catalogs.toml: no such file" in line for line in found)
