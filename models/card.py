@@ -1,0 +1,149 @@
+"""Model cards: everything about a network that its weights do not say, checked whole.
+
+In: a `card.json`. Out: a frozen `ModelCard`. Knows nothing of the pipeline: mistakes are `ValueError`s with clear text.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Use = Literal["environment", "research", "enforcement"]
+"""What a deployment's alerts are for."""
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Part(BaseModel):
+    """Base of the card and its parts: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Network(Part):
+    """Which network, and what it is built with."""
+
+    name: str
+    """A name in `models.registry`."""
+    parameters: dict[str, Any] = {}
+    """Keyword arguments of the network's constructor."""
+
+
+class Normalisation(Part):
+    """How reflectance becomes the network's input: (value - mean) / std, cut at +-clip; missing becomes 0."""
+
+    mean: tuple[float, ...]
+    """Per band, reflectance (unit 1)."""
+    std: tuple[Positive, ...]
+    """Per band, reflectance (unit 1)."""
+    clip: Positive = 8.0
+    """Largest magnitude after normalising: clouds and glint are far outside the range of land."""
+
+
+class Source(Part):
+    """Something the weights were trained on, with its licence."""
+
+    name: str
+    licence: str
+    """SPDX name where there is one, else in words."""
+    note: str = ""
+
+
+class Terms(Part):
+    """What the weights may be used for."""
+
+    licence: str
+    """Of the weights themselves."""
+    allowed: tuple[Use, ...]
+    forbidden: tuple[Use, ...] = ()
+    text: str = ""
+    """Where the terms come from."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        both = sorted(set(self.allowed) & set(self.forbidden))
+        if both:
+            raise ValueError(f"{', '.join(both)} is both allowed and forbidden; keep one")
+        return self
+
+    def permits(self, use: str) -> bool:
+        """True if a deployment for `use` may run these weights; a use that is not named is not permitted."""
+        return use in self.allowed
+
+
+class Calibration(Part):
+    """Turns one kind's logit into a probability: sigmoid(logit / temperature + bias)."""
+
+    temperature: Positive = 1.0
+    bias: float = 0.0
+
+
+class ModelCard(Part):
+    """What a network takes in, what it gives out, what it was trained on, and what it may be used for."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    network: Network
+    bands: tuple[str, ...] = Field(min_length=1)
+    """Order of the band axis of both dates."""
+    coarse_bands: tuple[str, ...] = ()
+    """Bands whose absence alone does not make a pixel missing (20 m bands)."""
+    inputs: str
+    """In words: what `before` and `after` are, unit, how missing values are handled."""
+    normalisation: Normalisation
+    stride: int = Field(ge=1)
+    """Windows start and end at multiples of this."""
+    halo_px: int = Field(ge=0)
+    """A pixel's answer depends on nothing further away than this."""
+    patch_px: int = Field(ge=1)
+    """Side of the cells the network is run on, without the halo."""
+    kinds: tuple[str, ...] = Field(min_length=1)
+    """Order of the output axis."""
+    calibration: dict[str, Calibration]
+    training_data: tuple[Source, ...] = Field(min_length=1)
+    terms: Terms
+    metrics: dict[str, Any] = {}
+    """Measured figures, each with what it was measured on."""
+    seed: int
+    created: date
+    """As given by whoever trained it."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of `weights.safetensors`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in ("mean", "std"):
+            if len(getattr(self.normalisation, name)) != len(self.bands):
+                raise ValueError(f"normalisation.{name} needs one value per band: {', '.join(self.bands)}")
+        if self.halo_px % self.stride or self.patch_px % self.stride:
+            raise ValueError(f"halo_px and patch_px must be multiples of the stride {self.stride}")
+        if set(self.calibration) != set(self.kinds):
+            raise ValueError(f"calibration needs exactly the kinds {', '.join(self.kinds)}")
+        unknown = sorted(set(self.coarse_bands) - set(self.bands))
+        if unknown:
+            raise ValueError(f"coarse_bands names {', '.join(unknown)}, which bands does not")
+        return self
+
+    @property
+    def model_id(self) -> str:
+        """Name, version and the weights' fingerprint, as alerts carry it."""
+        return f"{self.name}-{self.version}+{self.sha256[:8]}"
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a card.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a key is missing, unknown or wrong; one line per mistake, each naming file and key.
+    """
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except ValidationError as err:
+        lines = [f"{path}: {_key(p['loc'])}: {p['msg']}; mend the card" for p in err.errors(include_url=False)]
+        raise ValueError("\n".join(lines)) from err
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "(whole)"

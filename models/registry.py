@@ -1,0 +1,39 @@
+"""Which networks a card may name. To add one, write its class and add a line here."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from models import siamese
+
+
+def _fc_siam(form: str) -> Callable[..., nn.Module]:
+    def build(**parameters: Any) -> nn.Module:
+        from models import torchgeo_networks  # seconds of imports that our own network does not need
+
+        return torchgeo_networks.fc_siam(form, **parameters)
+
+    return build
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "siamese": siamese.Siamese,
+    "fc-siam-diff": _fc_siam("diff"),
+    "fc-siam-conc": _fc_siam("conc"),
+}
+"""Name to constructor. Every network is called as `network(before, after)` and returns logits."""
+
+
+def build(name: str, parameters: dict[str, Any]) -> nn.Module:
+    """Build a network with random weights.
+
+    Raises:
+        ValueError: the name or a parameter is unknown.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"network {name!r} is unknown; known are {', '.join(NETWORKS)}")
+    try:
+        return NETWORKS[name](**parameters)
+    except TypeError as err:
+        raise ValueError(f"network {name!r} does not take these parameters: {err}") from err

@@ -1,0 +1,127 @@
+"""The network, loaded once per process and run on cells of a fixed size, one at a time.
+
+In: reflectance of two dates. Out: calibrated probabilities. Knows no scenes and no tiles.
+
+A batch of one and a fixed cell make the answer the same to the last bit, whatever the tile size or the worker; what
+little is left in the last digits is rounded away.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import special
+from torch import nn
+
+import models
+from models import inputs, loading
+from models.card import ModelCard
+from pipeline.config import PATCH_PX
+from pipeline.errors import ModelError
+from pipeline.schema import KINDS
+from pipeline.sensors import BANDS
+
+Array = NDArray[np.float32]
+
+STEP = 1 / 4096
+"""Probabilities are rounded to multiples of this."""
+
+WEIGHTS_FOLDER = Path(models.__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A network with its card, ready to run."""
+
+    card: ModelCard
+    network: nn.Module
+
+    @classmethod
+    def load(cls, model: str, *, weights_folder: Path = WEIGHTS_FOLDER) -> "Detector":
+        """Read a model.
+
+        Args:
+            model: a folder in `weights_folder`, or a path to such a folder.
+            weights_folder: where named models lie.
+
+        Raises:
+            ModelError: there is no such model, its card is wrong, its weights are not the card's, or it does not fit
+                this pipeline's bands, kinds and cells.
+        """
+        try:
+            card, network = loading.load(_folder(model, weights_folder))
+        except (OSError, ValueError) as err:
+            raise ModelError(str(err)) from err
+        for name, wanted in (("bands", BANDS), ("kinds", KINDS), ("patch_px", PATCH_PX)):
+            if getattr(card, name) != wanted:
+                raise ModelError(f"model {model!r}: {name} is {getattr(card, name)}, the pipeline needs {wanted}")
+        return cls(card, network.to(memory_format=torch.channels_last))
+
+    @property
+    def halo_px(self) -> int:
+        """Pixels that must be known around a window."""
+        return self.card.halo_px
+
+    @property
+    def model_id(self) -> str:
+        """Name, version and fingerprint, as alerts carry it."""
+        return self.card.model_id
+
+    def missing(self, reflectance: Array) -> NDArray[np.bool_]:
+        """(y, x) bool: pixels of (band, y, x) that count as not observed."""
+        return inputs.missing_pixels(reflectance, coarse=self._coarse)
+
+    def cell(self, before: Array, after: Array) -> Array:
+        """Probabilities of one cell.
+
+        Args:
+            before: (band, y, x) float32 reflectance, NaN missing; `patch_px` plus the halo on each side.
+            after: the same shape.
+
+        Returns:
+            (kind, patch_px, patch_px) float32; NaN where either date is not observed.
+        """
+        halo, side = self.halo_px, self.card.patch_px
+        core = (..., slice(halo, halo + side), slice(halo, halo + side))
+        dates = [self._tensor(before), self._tensor(after)]
+        with torch.inference_mode():
+            logits: Array = self.network(*dates)[0].numpy()[core]
+        probability = self._calibrated(logits)
+        unseen = self.missing(before[core]) | self.missing(after[core])
+        return np.where(unseen, np.float32(np.nan), probability)
+
+    @property
+    def _coarse(self) -> tuple[int, ...]:
+        return inputs.coarse_indices(self.card.bands, self.card.coarse_bands)
+
+    def _tensor(self, reflectance: Array) -> torch.Tensor:
+        prepared = inputs.prepare(reflectance, self.card.normalisation, coarse=self._coarse)
+        return prepared[None].contiguous(memory_format=torch.channels_last)
+
+    def _calibrated(self, logits: Array) -> Array:
+        rules = [self.card.calibration[kind] for kind in self.card.kinds]
+        temperature = np.array([rule.temperature for rule in rules])[:, None, None]
+        bias = np.array([rule.bias for rule in rules])[:, None, None]
+        probability = special.expit(logits.astype(np.float64) / temperature + bias)
+        rounded: Array = (np.rint(probability / STEP) * STEP).astype(np.float32)
+        return rounded
+
+
+@lru_cache(maxsize=4)
+def cached(model: str) -> Detector:
+    """The detector of a model, loaded once per process; errors as for `Detector.load`."""
+    return Detector.load(model)
+
+
+def _folder(model: str, weights_folder: Path) -> Path:
+    named, given = weights_folder / model, Path(model)
+    for folder in (named, given):
+        if (folder / loading.CARD).is_file():
+            return folder
+    there = sorted(path.parent.name for path in weights_folder.glob(f"*/{loading.CARD}"))
+    raise ValueError(
+        f"model {model!r}: no {loading.CARD} in {named} or {given}; there are: {', '.join(there) or 'none'}"
+    )

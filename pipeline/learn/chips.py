@@ -1,0 +1,194 @@
+"""Chips: small pairs of dates with changes injected, and the labels that only we know.
+
+In: the training configuration and a number. Out: a `Chip`, the same for the same number, seed and data. Half of the
+chips compare a normal (smooth, of many looks) with a look, half two single looks, as the detector meets both.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.learn import benign, landscapes
+from pipeline.learn.grounds import Ground
+from pipeline.learn.settings import Settings, Split
+from pipeline.schema import KINDS
+from pipeline.simulate import shapes
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+IGNORED = -1
+"""Label of pixels that count in no loss."""
+
+_SEEDS = {"train": 0, "valid": 1}
+_MIN_STEP = 0.008  # reflectance: an injected change that alters a pixel less than this cannot be asked for
+_MIN_NIR = 0.07  # below it is water, where nobody camps
+_MIN_WOODY = 0.02  # share of a chip: with less there is nothing to clear
+_PUT = {"clearing": (0.6, 3), "camp": (0.5, 3), "track": (0.5, 2)}  # share of chips that get some, and how many at most
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One example."""
+
+    before: Array
+    """(6, y, x) float32 reflectance, NaN missing."""
+    after: Array
+    """(6, y, x) likewise."""
+    label: NDArray[np.int8]
+    """(kind, y, x): 1 changed, 0 not, -1 counts in no loss."""
+    source: str
+    """Where the ground is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Ground on both dates, before sky and sensor; no NaN."""
+
+    before: Array
+    after: Array
+    woody: Mask
+    missing: Mask
+    """(6, y, x) what the source lacks."""
+    source: str
+
+
+def make_chip(number: int, *, settings: Settings, grounds: tuple[Ground, ...], split: Split) -> Chip:
+    """Make one chip.
+
+    Args:
+        number: which; with the seed it decides everything.
+        settings: size, shares, labels, seed.
+        grounds: real places of this split.
+        split: training and validation never share a random stream.
+    """
+    rng = np.random.default_rng([settings.fit.seed, _SEEDS[split], number])
+    side = settings.data.chip_px
+    real = bool(grounds) and rng.random() < settings.data.real_share
+    scene = _real(grounds, rng, side) if real else _simulated(rng, side)
+    after, shares, asked = _changed(scene, rng)
+    before = scene.before
+    if rng.random() < 0.25:  # a clearing that has grown over, a camp that has gone: no alert
+        before = landscapes.put(before, _planted(str(rng.choice(KINDS)), scene.woody, rng))[0]
+    before = _seen(before, scene.missing, rng, composite=rng.random() < 0.5)
+    after = _seen(after, scene.missing, rng, composite=False)
+    if rng.random() < 0.08:
+        after[4:] = np.nan
+    return Chip(before, after, _labels(shares, asked, settings), scene.source)
+
+
+def _simulated(rng: np.random.Generator, side: int) -> _Scene:
+    land = landscapes.landscape(rng, side_px=side)
+    after = _otherwise(land.reflectance, land.woody, land.fields, rng)
+    return _Scene(land.reflectance, after, land.woody, np.zeros(after.shape, np.bool_), "simulated")
+
+
+def _real(grounds: tuple[Ground, ...], rng: np.random.Generator, side: int) -> _Scene:
+    """A crop of a real place: two real dates where there are, else one date and what season and farming do to it."""
+    weight = np.array([ground.woody.size**0.5 for ground in grounds])
+    ground = grounds[rng.choice(len(grounds), p=weight / weight.sum())]
+    one, other = rng.choice(len(ground.dates), 2, replace=len(ground.dates) < 2)
+    before, after, woody = _crop((ground.dates[one], ground.dates[other], ground.woody), rng, side)
+    missing = np.isnan(before) | np.isnan(after)
+    before, after = _whole(before), _whole(after)
+    if one == other:
+        open_land = ~woody & (before[3] > 1.3 * before[2])
+        after = _otherwise(before, woody, landscapes.field_numbers(open_land, rng), rng)
+    return _Scene(before, after, woody & ~missing[0], missing, ground.name)
+
+
+def _crop(layers: tuple[Array, Array, Mask], rng: np.random.Generator, side: int) -> tuple[Array, Array, Mask]:
+    """The same square of all layers, NaN or False beyond their edge; the fullest of a few tries."""
+    rows, cols = layers[2].shape
+    best, most = (0, 0), -1.0
+    for _ in range(4):
+        at = (
+            int(rng.integers(min(0, rows - side), max(1, rows - side + 1))),
+            int(rng.integers(min(0, cols - side), max(1, cols - side + 1))),
+        )
+        inside = layers[0][0, max(0, at[0]) : at[0] + side, max(0, at[1]) : at[1] + side]
+        if np.isfinite(inside).sum() > most:
+            best, most = at, float(np.isfinite(inside).sum())
+    margin = [(side, side), (side, side)]
+    window = tuple(slice(start + side, start + 2 * side) for start in best)
+    before, after = (np.pad(v, [(0, 0), *margin], constant_values=np.nan)[:, *window] for v in layers[:2])
+    return before, after, np.pad(layers[2], margin)[window]
+
+
+def _whole(reflectance: Array) -> Array:
+    """Missing values replaced by the band's median, so that filters do not spread them; they are taken out again."""
+    filled = reflectance.copy()
+    for band in filled:
+        seen = np.isfinite(band)
+        band[~seen] = np.median(band[seen]) if seen.any() else 0.1
+    return filled
+
+
+def _otherwise(reflectance: Array, woody: Mask, fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
+    """The same ground on another day, with no change that matters."""
+    other = benign.seasonal(reflectance, woody, rng)
+    if rng.random() < 0.7:
+        other = benign.farmed(other, fields, rng)
+    if rng.random() < 0.12:
+        other = benign.flooded(other, woody, rng)
+    return other
+
+
+def _changed(scene: _Scene, rng: np.random.Generator) -> tuple[Array, Array, Mask]:
+    """The after date with changes injected; per kind the changed share, and where the answer may be asked for."""
+    after = scene.after
+    shares = np.zeros((len(KINDS), *scene.woody.shape), np.float32)
+    asked = np.ones(shares.shape, np.bool_)
+    for index, kind in enumerate(KINDS):
+        chance, most = _PUT[kind]
+        if rng.random() > chance or (kind == "clearing" and scene.woody.mean() < _MIN_WOODY):
+            continue
+        for _ in range(rng.integers(1, most + 1)):
+            keep = (scene.woody if kind == "clearing" else after[3] > _MIN_NIR).astype(np.float32)
+            new, share = landscapes.put(after, _planted(kind, scene.woody, rng), keep=keep)
+            faint = (share > 0) & (np.abs(new - after).max(axis=0) < _MIN_STEP)
+            asked[index] &= ~faint
+            if kind == "camp":
+                asked[0] &= share < 0.05  # a camp in a wood stands in a small clearing: either answer is right
+            shares[index] = np.maximum(shares[index], share)
+            after = new
+    return after, shares, asked
+
+
+def _planted(kind: str, woody: Mask, rng: np.random.Generator) -> shapes.Planted:
+    """A change with its centre on wooded ground where that can be, of a size that fits a chip."""
+    rows, cols = woody.shape
+    centre = (float(rng.uniform(0.05, 0.95) * rows), float(rng.uniform(0.05, 0.95) * cols))
+    if (kind == "clearing" or rng.random() < 0.7) and woody.any():
+        spots = np.flatnonzero(woody)
+        row, col = np.unravel_index(rng.choice(spots), woody.shape)
+        centre = (float(row), float(col))
+    size = rng.random()
+    if kind == "clearing":
+        return shapes.clearing(rng, centre=centre, area_ha=0.05 * (12 / 0.05) ** size)
+    if kind == "camp":
+        return shapes.camp(rng, centre=centre, area_ha=0.05 * (2 / 0.05) ** size)
+    return shapes.track(rng, centre=centre, length_m=rng.uniform(250, 1500), width_m=3 * (20 / 3) ** size)
+
+
+def _seen(ground: Array, missing: Mask, rng: np.random.Generator, *, composite: bool) -> Array:
+    """Ground through sky and sensor: one look, or the quiet median of many; NaN where missing."""
+    if composite:
+        seen = benign.noisy(ground, rng, amount=0.35)
+    else:
+        seen = benign.hazy(benign.lit(ground, rng), rng)
+        seen = benign.cloudy(seen, rng) if rng.random() < 0.15 else seen
+        seen = benign.shifted(seen, rng) if rng.random() < 0.8 else seen
+        seen = benign.noisy(seen, rng, amount=1.0)
+    hidden = missing | benign.gaps(missing.shape[1:], rng)
+    return np.where(hidden, np.float32(np.nan), seen).astype(np.float32)
+
+
+def _labels(shares: Array, asked: Mask, settings: Settings) -> NDArray[np.int8]:
+    label = np.zeros(shares.shape, np.int8)
+    for index, rule in enumerate(settings.label.values()):
+        label[index][shares[index] >= rule.ignore] = IGNORED
+        label[index][shares[index] >= rule.positive] = 1
+    label[~asked] = IGNORED
+    return label

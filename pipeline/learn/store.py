@@ -1,0 +1,99 @@
+"""Chips on disk: made once, in order, and read as memory maps while training.
+
+In: the training configuration and grounds. Out: `Stored` arrays. A run that was stopped goes on where it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline.learn import chips
+from pipeline.learn.chips import Chip
+from pipeline.learn.grounds import Ground
+from pipeline.learn.settings import Settings, Split
+from pipeline.schema import KINDS
+from pipeline.sensors import BANDS
+
+Report = Callable[[str], None]
+
+_LINES = 10  # of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All chips of one split."""
+
+    pairs: NDArray[np.float16]
+    """(chip, date, 6, y, x) reflectance, NaN missing."""
+    labels: NDArray[np.int8]
+    """(chip, kind, y, x) 1 changed, 0 not, -1 counts in no loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made(Dataset[Chip]):
+    """Lets a DataLoader make chips in other processes, in order."""
+
+    make: Callable[[int], Chip]
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> Chip:
+        return self.make(self.start + index)
+
+
+def stored_chips(
+    folder: Path, split: Split, *, settings: Settings, grounds: tuple[Ground, ...], report: Report
+) -> Stored:
+    """Chips of a split, made as far as they are not there.
+
+    Args:
+        folder: chips lie in a subfolder named after what they were made from.
+        split: training or validation.
+        settings: number, size and seed.
+        grounds: real places of this split.
+        report: called with lines of progress.
+    """
+    count = settings.data.chips if split == "train" else settings.data.valid_chips
+    place = folder / f"{split}-{_fingerprint(settings)}"
+    place.mkdir(parents=True, exist_ok=True)
+    side = settings.data.chip_px
+    pairs = _opened(place / "pairs.npy", (count, 2, len(BANDS), side, side), np.float16)
+    labels = _opened(place / "labels.npy", (count, len(KINDS), side, side), np.int8)
+    done_file = place / "done"
+    done = int(done_file.read_text()) if done_file.exists() else 0
+    make = partial(chips.make_chip, settings=settings, grounds=grounds, split=split)
+    loader = DataLoader(_Made(make, done, count), batch_size=None, num_workers=settings.data.workers)
+    for number, chip in enumerate(loader, start=done):
+        pairs[number] = np.stack([chip.before, chip.after])
+        labels[number] = chip.label
+        if (number + 1) % max(1, count // _LINES) == 0 or number + 1 == count:
+            pairs.flush()
+            labels.flush()
+            done_file.write_text(str(number + 1))
+            report(f"{split} chips: {number + 1} of {count}")
+    return Stored(pairs, labels)
+
+
+def _opened(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> "np.memmap[Any, Any]":
+    if path.exists():
+        return open_memmap(path, mode="r+")
+    return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def _fingerprint(settings: Settings) -> str:
+    """Changes with everything that chips depend on."""
+    parts = settings.model_dump(include={"data", "label", "ground"}, mode="json") | {"seed": settings.fit.seed}
+    parts["data"].pop("workers")
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

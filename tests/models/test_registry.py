@@ -1,0 +1,33 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models import registry
+
+
+def test_build_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="siamese, fc-siam-diff"):
+        registry.build("siames", {})
+
+
+def test_build_unknown_parameter_is_refused() -> None:
+    with pytest.raises(ValueError, match="depth"):
+        registry.build("siamese", {"depth": 3})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torchgeo's own imports warn
+@pytest.mark.parametrize("name", ["fc-siam-diff", "fc-siam-conc"])
+def test_build_torchgeo_network_answers_like_ours(name: str) -> None:
+    network = registry.build(name, {"in_channels": 8, "kinds": 3}).eval()
+    dates = torch.zeros(2, 1, 8, 64, 64)
+    with torch.inference_mode():
+        assert network(*dates).shape == (1, 3, 64, 64)
+
+
+def test_registry_import_leaves_torchgeo_out() -> None:
+    code = "import sys; from models import registry; registry.build('siamese', {}); print('torchgeo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
