@@ -207,7 +207,7 @@ def split_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
             continue
         for shift in (-720, -360, 0, 360, 720):
             piece = part.intersection(box(-180 - shift, -90, 180 - shift, 90))
-            if shapely.get_dimensions(piece) == shapely.get_dimensions(part):
+            if not piece.is_empty and shapely.get_dimensions(piece) == shapely.get_dimensions(part):
                 moved.append(_moved(_areas(piece) if part.area > 0 else piece, shift))
     if shapely.get_dimensions(geometry) == 1:
         lines = list(shapely.get_parts(moved))
