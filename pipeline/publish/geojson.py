@@ -1,0 +1,167 @@
+"""GeoJSON: alerts as RFC 7946 feature collections.
+
+In: alerts with WGS84 shapes. Out: text, the same bytes for the same alerts. Knows no files but the one it writes.
+
+Shapes come in degrees; here they are cut at the antimeridian, put on the grid of seven decimals (about a centimetre)
+in a way that keeps them valid, and their rings turned. Source: RFC 7946, sections 3.1.6, 3.1.9, 4, 5 and 11.2.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import grid
+from pipeline.schema import KINDS, Alert, Kind, Status
+
+DECIMALS = 7
+_OPEN = (Status.POSSIBLE, Status.CONFIRMED)
+_GROWN_HA = 0.01
+"""One pixel."""
+_UNKNOWN = date(1970, 1, 1)
+"""Day 0: what a lone pair of rasters without dates is given."""
+
+
+def write(path: Path, alerts: Iterable[Alert]) -> None:
+    """Write alerts as a feature collection, one feature a line."""
+    path.write_text(render(alerts), encoding="utf-8", newline="\n")
+
+
+def render(alerts: Iterable[Alert]) -> str:
+    """Alerts as the text of a feature collection.
+
+    Args:
+        alerts: in any order.
+
+    Returns:
+        Features ordered by `alert_id`; `bbox` unless there are none.
+    """
+    chosen = sorted(alerts, key=lambda alert: alert.alert_id)
+    shapes = [neat(alert.detection.geometry) for alert in chosen]
+    bbox = f'"bbox": {_dump(bounds(shapes))}, ' if chosen else ""
+    features = ",\n".join(_dump(_feature(alert, shape)) for alert, shape in zip(chosen, shapes, strict=True))
+    return f'{{"type": "FeatureCollection", {bbox}"features": [\n{features}\n]}}\n'
+
+
+def changed(alerts: Iterable[Alert], before: Iterable[Alert]) -> tuple[Alert, ...]:
+    """What an analyst should look at first.
+
+    Args:
+        alerts: all alerts of tonight.
+        before: all alerts of the night before.
+
+    Returns:
+        Alerts that are new, have grown, or whose status is another one than before.
+    """
+    known = {alert.alert_id: alert.status for alert in before}
+    return tuple(alert for alert in alerts if _has_changed(alert, known.get(alert.alert_id)))
+
+
+def _has_changed(alert: Alert, before: Status | None) -> bool:
+    if before is None:
+        return alert.status in _OPEN
+    return alert.status != before or (alert.status in _OPEN and alert.grown_ha >= _GROWN_HA)
+
+
+def neat(geometry: BaseGeometry) -> BaseGeometry:
+    """A WGS84 shape as RFC 7946 wants it: cut at the antimeridian, seven decimals, valid, outer rings anticlockwise."""
+    placed = grid.split_at_antimeridian(geometry)
+    if shapely.get_dimensions(placed) < 2:
+        return shapely.remove_repeated_points(shapely.set_precision(placed, 10.0**-DECIMALS, mode="pointwise"))
+    return shapely.orient_polygons(shapely.set_precision(placed, 10.0**-DECIMALS))
+
+
+def bounds(shapes: Iterable[BaseGeometry]) -> list[float]:
+    """The bounding box (west, south, east, north) of shapes; west > east where it crosses the antimeridian."""
+    boxes = [part.bounds for shape in shapes for part in shapely.get_parts(shape)]
+    spans = sorted((box[0], box[2]) for box in boxes)
+    west, east = spans[0][0], max(end for _, end in spans)
+    widest, reached = 360 - (east - west), spans[0][1]
+    for start, end in spans[1:]:
+        if start - reached > widest:
+            widest, west, east = start - reached, start, reached
+        reached = max(reached, end)
+    values = west, min(box[1] for box in boxes), east, max(box[3] for box in boxes)
+    return [round(value, DECIMALS) for value in values]
+
+
+def _feature(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": alert.alert_id,
+        "geometry": _rounded(json.loads(shapely.to_geojson(shape))),
+        "properties": _properties(alert, shape),
+    }
+
+
+def _properties(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
+    """The columns that INTERFACE promises, in its order."""
+    found = alert.detection
+    track = found.kind == Kind.TRACK
+    place = _place(shape)
+    return {
+        "alert_id": alert.alert_id,
+        "aoi": alert.aoi,
+        "kind": found.kind.value,
+        "status": alert.status.value,
+        "confidence": _number(found.confidence, 3),
+        **{f"p_{kind}": _number(p, 3) for kind, p in zip(KINDS, found.probabilities, strict=True)},
+        "first_seen": _date(found.first_seen),
+        "last_seen": _date(found.last_seen),
+        "confirmed_on": _date(alert.confirmed_on),
+        "looks": found.looks,
+        "hits": found.hits,
+        "area_ha": _number(found.area_m2 / 1e4, 4),
+        "length_m": _number(found.length_m, 1) if track else None,
+        "width_m": _number(found.width_m, 1) if track else None,
+        "grown_ha": _number(alert.grown_ha, 4),
+        "lineage": list(alert.lineage),
+        "classical_z": _number(found.z, 2),
+        "caution": list(alert.caution),
+        "mgrs": found.mgrs,
+        "lon": _number(place.x, 6),
+        "lat": _number(place.y, 6),
+        "before_scenes": list(alert.before_scenes),
+        "after_scenes": list(alert.after_scenes),
+        "model": alert.model,
+        "verdict": alert.verdict,
+        "verdict_by": alert.verdict_by,
+        "verdict_on": _date(alert.verdict_on),
+        "note": alert.note,
+    }
+
+
+def _place(shape: BaseGeometry) -> shapely.Point:
+    """A point on the shape: inside an area, half way along the longest line of a track."""
+    if shapely.get_dimensions(shape) == 2:
+        return shapely.point_on_surface(shape)
+    longest = max(shapely.get_parts(shape), key=shapely.length)
+    middle: shapely.Point = longest.interpolate(0.5, normalized=True)
+    return middle
+
+
+def _date(value: date | None) -> str | None:
+    return None if value is None or value == _UNKNOWN else value.isoformat()
+
+
+def _number(value: float, decimals: int) -> float | None:
+    """Rounded, without a negative zero; None for what is not known."""
+    return round(float(value), decimals) + 0.0 if math.isfinite(value) else None
+
+
+def _rounded(value: Any) -> Any:
+    """Coordinates with no more digits than they are worth."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, DECIMALS) + 0.0 if isinstance(value, float) else value
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
