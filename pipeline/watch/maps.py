@@ -98,20 +98,22 @@ def _fill(axes: Any, shapes: Iterable[BaseGeometry], **style: Any) -> None:
 
 
 def _frame(axes: Any, shape: BaseGeometry) -> None:
-    """Limits about the AOI, a graticule in degrees, and a scale bar."""
+    """Limits about the AOI, a graticule in degrees, and a scale bar; a narrow strip gets room at its sides."""
     west, south, east, north = shape.bounds
-    margin = 0.08 * max(east - west, north - south)
-    axes.set(xlim=(west - margin, east + margin), ylim=(south - margin, north + margin))
     across = math.cos(math.radians((south + north) / 2))
+    high = 0.58 * max(north - south, 0.7 * (east - west) * across)
+    wide = max(0.58 * (east - west), 0.7 * high / across)
+    left, low = (west + east) / 2 - wide, (south + north) / 2 - high
+    axes.set(xlim=(left, left + 2 * wide), ylim=(low, low + 2 * high))
     axes.set_aspect(1 / across)
     axes.xaxis.set_major_formatter(lambda value, _: _degrees((value + 180) % 360 - 180, "EW"))
     axes.yaxis.set_major_formatter(lambda value, _: _degrees(value, "NS"))
-    axes.locator_params(nbins=6)
+    axes.locator_params(nbins=5)
     axes.grid(color="#868e96", linewidth=0.4, linestyle=":")
-    length_km = _nice((east - west) * across * estimates.KM_PER_DEGREE / 4)
-    start, level = west - margin / 2, south - margin / 2
+    length_km = _nice(2 * wide * across * estimates.KM_PER_DEGREE / 4)
+    start, level = left + 0.06 * wide, low + 0.04 * high
     axes.plot([start, start + length_km / across / estimates.KM_PER_DEGREE], [level, level], color="black", linewidth=3)
-    axes.text(start, level + margin / 8, f"{length_km:g} km", va="bottom")
+    axes.text(start, level + 0.02 * high, f"{length_km:g} km", va="bottom")
 
 
 def _degrees(value: float, letters: str) -> str:
