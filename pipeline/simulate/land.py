@@ -58,7 +58,7 @@ class Ground:
     slope: Array
     """(2, Y, X) rise of the ground to the south and to the east, metres per metre."""
     depth: Array
-    """(Y, X) 0 in the river's middle, 1 at the bank of its bed; larger outside."""
+    """(Y, X) 0 in the middle of the river's channel, about 1 at the banks of its bed; larger outside."""
 
 
 def ground(layout: Layout, raster: Raster, *, seed: int) -> Ground:
@@ -107,9 +107,10 @@ def _covers(layout: Layout, raster: Raster, seed: int) -> tuple[NDArray[np.uint8
     wander = noise.fractal(noise.key(seed, "bank"), raster, scale_m=260, octaves=4)
     swing = noise.smooth(noise.key(seed, "channel"), raster, scale_m=420)
     across = (cols - middle[:, None]) / steep[:, None] / layout.river_half_m
-    depth = np.abs(across + 0.3 * swing) + 0.14 * wander
-    cover[depth < 1.5] = Cover.FOREST  # trees along the banks
-    cover[depth < 1] = Cover.RIVER
+    bed = np.abs(across) + 0.14 * wander
+    depth = np.abs(across + 0.35 * swing) + 0.14 * wander  # the channel swings in its bed and leaves bars on one side
+    cover[bed < 1.5] = Cover.FOREST  # trees along the banks
+    cover[bed < 1] = Cover.RIVER
     return cover, depth.astype(np.float32)
 
 

@@ -131,7 +131,7 @@ def _acquisition(seed: int, index: int, overpass: tuple[date, int], changed: dat
     rng = np.random.default_rng([seed, 2, day.toordinal()])
     orbit, _, view = ORBITS[orbit_index]
     monsoon = day.month in (6, 7, 8, 9)
-    cloudy = rng.uniform(0.25, 0.8) if monsoon else rng.choice((0.0, 0.04, 0.15, 0.35), p=(0.35, 0.25, 0.25, 0.15))
+    cloudy = rng.uniform(0.25, 0.8) if monsoon else rng.choice((0.0, 0.04, 0.12, 0.3), p=(0.25, 0.25, 0.3, 0.2))
     weather = Weather(
         seed=int(rng.integers(2**31)),
         cloud_share=float(cloudy),
@@ -212,7 +212,7 @@ def _footprint(planted: Planted, shape: tuple[int, int], *, margin_px: int) -> N
 def seen_enough(
     planned: tuple[Acquisition, ...], planted: World, *, latitude: float, looks: int = 3
 ) -> tuple[Acquisition, ...]:
-    """The same overpasses with clearer skies where an event would not be seen often enough after its start.
+    """The same overpasses with the clouds elsewhere where an event would not be seen often enough after its start.
 
     Args:
         planned: oldest first.
@@ -224,20 +224,27 @@ def seen_enough(
     order = [index for index, one in enumerate(planned) if one.sensed.date() >= last and one.edge is None][::-1]
     calm = list(planned)
     for index in order:
-        if all(_looks(event, calm, latitude) >= looks for event in planted.events):
+        if all(sum(_sees(one, event, latitude) for one in calm) >= looks for event in planted.events):
             break
-        weather = replace(calm[index].weather, cloud_share=0.0, veil=0.0)
-        calm[index] = replace(calm[index], weather=weather)
+        calm[index] = _calmer(calm[index], planted, latitude)
     return tuple(calm)
 
 
-def _looks(event: Event, planned: list[Acquisition], latitude: float) -> int:
-    """Acquisitions that see more than nine tenths of an event clearly after its start."""
+def _calmer(one: Acquisition, planted: World, latitude: float) -> Acquisition:
+    """The acquisition under another sky of the same kind that hides no event; a clear one where none is found."""
+    for attempt in range(40):
+        weather = replace(one.weather, seed=(one.weather.seed + attempt) % 2**31, veil=0.0)
+        other = replace(one, weather=weather)
+        if all(_sees(other, event, latitude) for event in planted.events):
+            return other
+    return replace(one, weather=replace(one.weather, cloud_share=0.0, veil=0.0))
+
+
+def _sees(one: Acquisition, event: Event, latitude: float) -> bool:
+    """Whether an acquisition sees more than nine tenths of an event clearly after its start."""
+    if one.sensed.date() < event.start or one.edge is not None:
+        return False
     west, north, east, south = (int(side) for side in event.planted.geometry.bounds)
     here = Raster(north * RESOLUTION_M, west * RESOLUTION_M, RESOLUTION_M, (south - north + 2, east - west + 2))
-    count = 0
-    for one in planned:
-        if one.sensed.date() >= event.start and one.edge is None:
-            sun = sky.sun_position(one.sensed.date(), latitude)
-            count += bool(sky.air(one.weather, here, sun=sun).clear.mean() > 0.9)
-    return count
+    sun = sky.sun_position(one.sensed.date(), latitude)
+    return bool(sky.air(one.weather, here, sun=sun).clear.mean() > 0.9)

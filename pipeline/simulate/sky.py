@@ -136,6 +136,7 @@ def classified(seen: Native, over: Air, raster: Raster, *, seed: int) -> NDArray
     cloud, veil, shadow = (optics.box_mean(part, factor=2) for part in (over.cloud, over.veil, over.shadow))
     blind = noise.smooth(noise.key(seed, "blind"), coarse, scale_m=900)
     rough = 0.12 * noise.smooth(noise.key(seed, "rough"), coarse, scale_m=60)
+    slow = 0.12 * noise.smooth(noise.key(seed, "slow"), coarse, scale_m=300)
     ndvi = (nir - red) / np.maximum(nir + red, 1e-3)
     wet = (green - swir) / np.maximum(green + swir, 1e-3)
     classes = np.where(ndvi > 0.4, np.uint8(4), np.uint8(5))
@@ -143,11 +144,11 @@ def classified(seen: Native, over: Air, raster: Raster, *, seed: int) -> NDArray
     classes[(nir < 0.11) & (swir < 0.12)] = 2
     classes[(wet > 0.1) & (nir < 0.15)] = 6
     classes[(blue > 0.26) & (ndvi < 0.25) & (veil < 0.2)] = 8
-    classes[(shadow + rough > 0.25) & (classes != 6)] = 7
-    classes[(shadow + rough > 0.45) & (blind < 1.4)] = 3
-    classes[(veil + 0.5 * rough > 0.22) & (blind < 1.0)] = 10
-    classes[(cloud + rough > 0.35) & ((blind < 0.8) | (cloud > 0.5))] = 8
-    classes[cloud + rough > 0.7] = 9
+    classes[(shadow > 0.12) & (shadow + rough > 0.25) & (classes != 6)] = 7
+    classes[(shadow > 0.2) & (shadow + rough > 0.45) & (blind < 1.4)] = 3
+    classes[(veil + slow + 0.3 * rough > 0.24) & (veil > 0.1) & (blind < 1.0)] = 10
+    classes[(cloud > 0.15) & (cloud + rough > 0.35) & ((blind < 0.8) | (cloud > 0.5))] = 8
+    classes[(cloud > 0.5) & (cloud + rough > 0.7)] = 9
     return classes.astype(np.uint8)
 
 
