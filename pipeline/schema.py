@@ -110,6 +110,8 @@ class Scene:
     """Newest revision of each datastrip; pixels missing in one come from the next."""
     item_ids: tuple[str, ...]
     """Every id under which this acquisition was listed, the discarded ones too."""
+    datatake: datetime | None = None
+    """When its datatake began (UTC): the same in all catalogues. None where the catalogue does not tell."""
 
     @property
     def solar_day(self) -> date:
