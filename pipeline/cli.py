@@ -213,7 +213,7 @@ def demo(
     """
     from pipeline import demo as planted
 
-    raise typer.Exit(planted.run(out, seed=seed, workers=workers))
+    raise typer.Exit(planted.run_demo(out, seed=seed, workers=workers))
 
 
 def _print_nights(report: Any, *, as_json: bool) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.card import ModelCard, read_card
 from pipeline import __version__
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
-from pipeline.detect import detector
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.grid import Tile
 from pipeline.nightly import state, task
 from pipeline.nightly.plan import Desk, Plan
@@ -51,12 +51,24 @@ def check_model(weights: Path, aoi: Aoi) -> None:
         ModelError: the card or the weights cannot be used.
         ConfigError: the terms forbid the use.
     """
-    terms = detector.card(str(weights / aoi.profile.detect.model)).terms
-    if aoi.profile.use in terms.forbidden:
+    if not card_of(weights, aoi).terms.permits(aoi.profile.use):
         raise ConfigError(
-            f"{aoi.path}: the terms of model {aoi.profile.detect.model!r} forbid use = {aoi.profile.use!r}; "
+            f"{aoi.path}: the terms of model {aoi.profile.detect.model!r} do not allow use = {aoi.profile.use!r}; "
             "name another model in detect.model of the profile"
         )
+
+
+def card_of(weights: Path, aoi: Aoi) -> ModelCard:
+    """The card of the model that an AOI's profile names.
+
+    Raises:
+        ModelError: there is no such card, or it is wrong.
+    """
+    path = weights / aoi.profile.detect.model / "card.json"
+    try:
+        return read_card(path)
+    except (OSError, ValueError) as err:
+        raise ModelError(f"{aoi.path}: detect.model: {err}") from err
 
 
 def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Manifest, dict[str, int]]:
@@ -72,7 +84,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     """
     aoi = found.desk.aoi
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
-    alerts = _alerts(found, earlier, model=detector.cached(str(weights / aoi.profile.detect.model)).model_id)
+    alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
     with night.Night(out, found.desk.as_of, aoi.id) as files:
@@ -98,16 +110,28 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
     for here in sorted({answer.tile.granule for answer in found.answers}):
         marks = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
         shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules)
-    new = {i.scene.scene_id for scenes in found.plan.new.values() for i in scenes}
-    context = link.Context(
+    tonight = link.Tonight(
         aoi=found.desk.aoi.id,
-        night=found.desk.as_of,
-        rules=profile.evidence,
+        as_of=found.desk.as_of,
         model=model,
-        before_scenes=_normal_scenes(found),
-        after_scenes=tuple(sorted(new)),
+        before_scenes={answer.tile.granule.mgrs: answer.normal_scenes for answer in found.answers},
+        after_scenes={
+            here.mgrs: {i.scene.scene_id: i.scene.sensed.date() for i in scenes}
+            for here, scenes in found.plan.new.items()
+        },
+        cautions=_cautions(found),
     )
-    return link.link(merge.merge(shapes), earlier, context)
+    return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)
+
+
+def _cautions(found: Night) -> dict[str, tuple[str, ...]]:
+    """Granule to why confidence is lowered there: `season` where most of its normal is of other seasons."""
+    totals: dict[str, tuple[int, int]] = {}
+    for answer in found.answers:
+        mgrs = answer.tile.granule.mgrs
+        off, known = totals.get(mgrs, (0, 0))
+        totals[mgrs] = (off + answer.off_season[0], known + answer.off_season[1])
+    return {mgrs: ("season",) if 2 * off > known else () for mgrs, (off, known) in sorted(totals.items())}
 
 
 def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
@@ -131,7 +155,7 @@ def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, ND
     change = np.where(outside, np.float32(np.nan), values.evidence.probability)
     yield "change", change
     yield "after", np.where(outside, np.uint16(0), values.after)
-    normal = keep.load(found.desk.store.normals, f"{tile.key}_{found.plan.anchor.isoformat()}")
+    normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
         median = normal.cropped(tile.window).median
         digital = np.clip(np.nan_to_num(median) * 10000 + 0.5, 1, 65535).astype(np.uint16)
@@ -162,7 +186,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
         "normal": {
             "anchor": plan.anchor.isoformat(),
             "scenes": list(_normal_scenes(found)),
-            "caution": sorted({answer.caution for answer in found.answers if answer.caution}),
+            "caution": {mgrs: list(words) for mgrs, words in _cautions(found).items()},
         },
         "scenes": {key: entry for key, entry in sorted(plan.ledger.items()) if entry["night"] == tonight},
         "seen": _seen(found),

@@ -88,18 +88,14 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     day = evidence.to_day(options.seen) if options.seen else 0
     marks = evidence.single_look_marks(probability, options.rules.thresholds, day=day)
     found = detections.find(marks, granule, options.rules)
-    alerts = link.link(
-        found,
-        (),
-        link.Context(
-            aoi=out.name,
-            night=options.seen or evidence.EPOCH,
-            rules=Evidence(),
-            model=network.model_id,
-            before_scenes=(before.name,),
-            after_scenes=(after.name,),
-        ),
+    tonight = link.Tonight(
+        aoi=out.name,
+        as_of=options.seen or evidence.EPOCH,
+        model=network.model_id,
+        before_scenes={granule.mgrs: (before.name,)},
+        after_scenes={granule.mgrs: {after.name: options.seen or evidence.EPOCH}},
     )
+    alerts = link.link(found, (), tonight=tonight, rules=Evidence())
     out.mkdir(parents=True, exist_ok=True)
     rasters.write_change(out / "change.tif", probability, epsg=later.epsg, transform=later.transform)
     geojson.write(out / "alerts.geojson", alerts)

@@ -3,29 +3,27 @@
 In: an AOI, a date, catalogues and the state. Out: a `Plan`. Reads only sample windows of scenes.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from shapely.geometry.base import BaseGeometry
+
 from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
 from pipeline.catalog import search
-from pipeline.config import PATCH_PX, Catalog, Profile
-from pipeline.grid import Granule, Tile, Window
-from pipeline.nightly import state
+from pipeline.config import PATCH_PX, Catalog
+from pipeline.grid import Granule, Tile
+from pipeline.nightly import history, state, task
 from pipeline.nightly.workers import Workers
 from pipeline.normal import keep, seasonal
-from pipeline.scenes import blocks, inspect
+from pipeline.scenes import inspect
 from pipeline.schema import Inspected, Scene
 
-log = logging.getLogger(__name__)
 BACKFILL = timedelta(days=30)
 """A scene listed so long after its acquisition was listed before under another revision."""
-MIN_HISTORY = 3
-"""A median of fewer looks cannot outvote a missed cloud; new scenes wait until there are so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +56,6 @@ class Desk:
     store: state.Store
     scratch: Path
     workers: Workers
-
-
-@dataclass(frozen=True, slots=True)
-class InspectJob:
-    """One scene to be judged as a whole."""
-
-    scene: Scene
-    windows: tuple[Window, ...]
-    profile: Profile
-    reference: Path
-    scratch: Path
 
 
 def visible(scene: Scene, as_of: date) -> bool:
@@ -104,20 +91,16 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
     tiles = tiles_of(desk.aoi, granules)
     uncovered = desk.aoi.area_km2 - sum(_tile_km2(tile) for tile in tiles)
-    problems = list(found.problems)
-    if ready:
-        history: dict[Granule, tuple[Inspected, ...]] = {}
-    else:
-        history = {g: _history(desk, g, tiles, scenes, anchor, problems) for g in {tile.granule for tile in tiles}}
+    past = {} if ready else _histories(desk, tiles, scenes, anchor)
     new, ledger = _new(desk, scenes, tiles, anchor, before)
     return Plan(
         tiles=tiles,
         anchor=anchor,
-        history=history,
+        history={granule: each.scenes for granule, each in past.items()},
         new=new,
         granules=tuple(g.mgrs for g in granules),
         ledger=ledger,
-        problems=tuple(problems),
+        problems=found.problems + tuple(line for each in past.values() for line in each.problems),
         uncovered_km2=max(0.0, uncovered) if uncovered > 1e-3 * desk.aoi.area_km2 else 0.0,
         catalog=found.catalog,
     )
@@ -155,7 +138,7 @@ def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
     granules = [grid.granule(name) for name in before.granules]
     if not all(_reference_path(desk.store, g, anchor).exists() for g in granules):
         return False
-    keys = [f"{tile.key}_{anchor.isoformat()}" for tile in tiles_of(desk.aoi, granules)]
+    keys = [task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles_of(desk.aoi, granules)]
     return all(keep.exists(desk.store.normals, key) for key in keys)
 
 
@@ -163,52 +146,26 @@ def _reference_path(store: state.Store, granule: Granule, anchor: date) -> Path:
     return store.normals / f"reference_{granule.mgrs}_{anchor.isoformat()}.npz"
 
 
-def _windows(granule: Granule, tiles: Iterable[Tile]) -> tuple[Window, ...]:
-    return inspect.sample_windows(granule, grid.union(tile.area for tile in tiles if tile.granule == granule))
+def _area(granule: Granule, tiles: Iterable[Tile]) -> BaseGeometry:
+    return grid.union(tile.area for tile in tiles if tile.granule == granule)
 
 
-def _history(
-    desk: Desk, granule: Granule, tiles: tuple[Tile, ...], scenes: tuple[Scene, ...], anchor: date, problems: list[str]
-) -> tuple[Inspected, ...]:
-    """The best earlier scenes of a granule, judged against their own median."""
-    rules = desk.aoi.profile.normal
-    ranked = seasonal.rank([s for s in scenes if s.granule == granule], anchor, rules)
-    windows = _windows(granule, tiles)
-    label = f"{desk.aoi.id}: history {granule.mgrs}"
-    accepted: list[inspect.Samples] = []
-    while ranked and len(accepted) < rules.max_looks:
-        batch, ranked = ranked[: rules.max_looks], ranked[rules.max_looks :]
-        jobs = [InspectJob(s, windows, desk.aoi.profile, Path(), desk.scratch) for s in batch]
-        for outcome in desk.workers.run(sample, jobs, label=label):
-            if outcome.result is None:
-                problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
-            elif outcome.result.clear_pct >= inspect.MIN_CLEAR_PCT:
-                accepted.append(outcome.result)
-    accepted = accepted[: rules.max_looks]
-    if len(accepted) < MIN_HISTORY:
-        return ()
-    path = _reference_path(desk.store, granule, anchor)
-    inspect.save_reference(path, inspect.reference(accepted))
-    jobs = [InspectJob(s.scene, windows, desk.aoi.profile, path, desk.scratch) for s in accepted]
-    judged = []
-    for outcome in desk.workers.run(judge, jobs, label=label):
-        if outcome.result is None:
-            problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
-        else:
-            judged.append(outcome.result)
-    return tuple(judged)
-
-
-def sample(job: InspectJob) -> inspect.Samples:
-    """Read a scene's sample windows."""
-    store = blocks.BlockStore(job.scratch, job.profile.read)
-    return inspect.read_samples(job.scene, job.windows, store=store, profile=job.profile)
-
-
-def judge(job: InspectJob) -> Inspected:
-    """Decide offset and shift of a scene against the reference of its granule."""
-    reference = inspect.load_reference(job.reference) if job.reference.is_file() else None
-    return inspect.inspect(sample(job), reference, profile=job.profile)
+def _histories(
+    desk: Desk, tiles: tuple[Tile, ...], scenes: tuple[Scene, ...], anchor: date
+) -> dict[Granule, history.History]:
+    found = {}
+    for granule in sorted({tile.granule for tile in tiles}):
+        past = history.Past(
+            granule=granule,
+            area=_area(granule, tiles),
+            scenes=tuple(scene for scene in scenes if scene.granule == granule),
+            anchor=anchor,
+            profile=desk.aoi.profile,
+            reference=_reference_path(desk.store, granule, anchor),
+            scratch=desk.scratch,
+        )
+        found[granule] = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
+    return found
 
 
 def _new(
@@ -224,17 +181,19 @@ def _new(
     ]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
-        windows, reference = _windows(granule, tiles), _reference_path(desk.store, granule, anchor)
+        windows = inspect.sample_windows(granule, _area(granule, tiles))
+        reference = _reference_path(desk.store, granule, anchor)
         mine = [scene for scene in fresh if scene.granule == granule]
-        jobs += [InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
+        jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
     new: dict[Granule, list[Inspected]] = {}
-    for outcome in desk.workers.run(judge, jobs, label=f"{desk.aoi.id}: scenes"):
+    for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
         entry = ledger[outcome.job.scene.scene_id] = _entry(outcome.job.scene, desk.as_of)
         if outcome.result is None:
             entry |= {"state": "refused" if outcome.final else "failed", "why": outcome.error}
             continue
-        if not outcome.job.reference.is_file():
-            entry |= {"state": "waiting", "why": f"fewer than {MIN_HISTORY} clear earlier scenes to compare with"}
+        if not (outcome.job.reference and outcome.job.reference.is_file()):
+            why = f"fewer than {history.MIN_HISTORY} clear earlier scenes to compare with"
+            entry |= {"state": "waiting", "why": why}
             continue
         entry |= {
             "state": "used",

@@ -137,8 +137,7 @@ def nightly(place: Home, as_of: date, options: Options) -> Report:
     Raises:
         InputError: something that the user gave is wrong; nothing was changed.
     """
-    with state.locked(place.state), _connected(place, options) as crew:
-        return Report(tuple(_nights(place, [as_of], options, crew)))
+    return over(place, [as_of], options)
 
 
 def replay(place: Home, first: date, last: date, options: Options) -> Report:
@@ -156,8 +155,13 @@ def replay(place: Home, first: date, last: date, options: Options) -> Report:
     if last < first:
         raise ConfigError(f"--to {last} is before --from {first}; give the earlier date first")
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return over(place, days, options)
+
+
+def over(place: Home, days: Sequence[date], options: Options) -> Report:
+    """Run the given nights, oldest first, with one set of workers."""
     with state.locked(place.state), _connected(place, options) as crew:
-        return Report(tuple(_nights(place, days, options, crew)))
+        return Report(tuple(_nights(place, sorted(days), options, crew)))
 
 
 def _connected(place: Home, options: Options) -> Any:

@@ -4,9 +4,10 @@ In: a `TileJob` of plain facts. Out: a `TileAnswer` with the marks; arrays go to
 machine but the folders that the job names.
 """
 
+import hashlib
 import logging
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ class TileAnswer:
     """(n,) of `schema.MARK`."""
     arrays: str
     """File of the tile's new arrays."""
-    caution: str
-    """From the normal."""
+    off_season: tuple[int, int]
+    """Pixels that the tile answers for whose normal needed looks of other seasons, and pixels that have a normal."""
     normal_scenes: tuple[str, ...]
     """What the normal was built from."""
     seen: dict[str, dict[str, int]]
@@ -123,13 +124,22 @@ def run(job: TileJob) -> TileAnswer:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
     marks = evidence.marks(layers.evidence, job.tile, owned, job.profile.evidence)
-    stats = {key: int(value) for key, value in blockstore.stats.items()}
-    return TileAnswer(job.tile, marks, name, normal.caution, normal.scene_ids, seen, clock.seconds, stats)
+    stats = asdict(blockstore.stats)
+    return TileAnswer(
+        job.tile,
+        marks,
+        name,
+        _off_season(normal.cropped(job.tile.window), owned),
+        normal.scene_ids,
+        seen,
+        clock.seconds,
+        stats,
+    )
 
 
 def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> Normal:
     """The tile's normal: the kept one, or a new one that is kept unless a read failed."""
-    key = f"{job.tile.key}_{job.anchor.isoformat()}"
+    key = normal_key(job.tile, job.anchor, job.profile)
     kept = keep.load(job.store.normals, key)
     if kept is not None and kept.window == window:
         return kept
@@ -138,6 +148,12 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
     if not any((item.reason == Reason.FAILED).any() for item in looks):
         keep.save(job.store.normals, key, built)
     return built
+
+
+def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
+    """Name of a kept normal: another one as soon as a rule that shapes it changes."""
+    rules = "|".join(part.model_dump_json() for part in (profile.normal, profile.mask, profile.register_))
+    return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 
 def load_layers(job: TileJob) -> Layers:
@@ -177,6 +193,11 @@ def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
         after_day=np.where(clear, np.uint16(evidence.to_day(seen.scene.sensed.date())), old.after_day),
         blind=seen.reason,
     )
+
+
+def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:
+    known = owned & (normal.count > 0)
+    return int((known & (normal.pixels["season"].values < normal.count)).sum()), int(known.sum())
 
 
 def _reasons(seen: Look, owned: NDArray[np.bool_]) -> dict[str, int]:

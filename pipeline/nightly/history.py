@@ -1,0 +1,150 @@
+"""The history of a granule: which earlier scenes tell what is normal, and the reference that scenes are judged by.
+
+In: scenes and the area. Out: judged scenes, and a reference file. Reads only sample windows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio import features
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.config import Profile
+from pipeline.grid import Granule, Window
+from pipeline.nightly import state
+from pipeline.nightly.workers import Workers
+from pipeline.normal import seasonal
+from pipeline.scenes import blocks, inspect
+from pipeline.schema import Inspected, Reason, Scene
+
+MIN_HISTORY = 3
+"""A median of fewer looks cannot outvote a missed cloud; new scenes wait until there are so many."""
+_THIN = 4  # every so many sampled pixels decide which scenes are worth reading
+
+
+@dataclass(frozen=True, slots=True)
+class InspectJob:
+    """One scene to be judged as a whole."""
+
+    scene: Scene
+    windows: tuple[Window, ...]
+    profile: Profile
+    reference: Path | None
+    """File of `save_reference`; one that is not there means no reference."""
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the past of a granule gives."""
+
+    scenes: tuple[Inspected, ...]
+    """For the normal; empty if there are fewer than `MIN_HISTORY`."""
+    problems: tuple[str, ...]
+    """Scenes that could not be used, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where the history of one granule is looked for."""
+
+    granule: Granule
+    area: BaseGeometry
+    """What the granule answers for, in its CRS."""
+    scenes: tuple[Scene, ...]
+    anchor: date
+    profile: Profile
+    reference: Path
+    """Where the reference is written."""
+    scratch: Path
+
+
+def gather(past: Past, crew: Workers, *, label: str) -> History:
+    """Choose the scenes for the normal, write the reference, and judge the scenes by it."""
+    rules = past.profile.normal
+    ranked = seasonal.rank(past.scenes, past.anchor, rules)
+    windows = inspect.sample_windows(past.granule, past.area)
+    known: dict[str, inspect.Samples | None] = {}
+    problems: list[str] = []
+
+    def fetch(first: Scene) -> None:
+        start = ranked.index(first)
+        batch = [s for s in ranked[start : start + rules.max_looks] if s.scene_id not in known]
+        jobs = [InspectJob(s, windows, past.profile, None, past.scratch) for s in batch]
+        for outcome in crew.run(sample, jobs, label=f"{label}: history"):
+            known[outcome.job.scene.scene_id] = outcome.result
+            if outcome.result is None:
+                problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
+
+    inside = _inside(past, windows)
+
+    def seen(scene: Scene) -> NDArray[np.bool_] | None:
+        if scene.scene_id not in known:
+            fetch(scene)
+        samples = known[scene.scene_id]
+        return None if samples is None else clear(samples)[inside]
+
+    chosen = seasonal.choose(ranked, seen, anchor=past.anchor, rules=rules)
+    usable = [samples for scene in chosen if (samples := known[scene.scene_id]) is not None]
+    reference = inspect.reference(usable) if len(usable) >= MIN_HISTORY else None
+    if reference is None:
+        return History((), tuple(problems))
+    save_reference(past.reference, reference)
+    jobs = [InspectJob(s, windows, past.profile, past.reference, past.scratch) for s in chosen]
+    outcomes = crew.run(judge, jobs, label=f"{label}: history")
+    problems += [f"history {o.job.scene.scene_id}: {o.error}" for o in outcomes if o.result is None]
+    judged = tuple(o.result for o in outcomes if o.result is not None)
+    if len(judged) < MIN_HISTORY:
+        past.reference.unlink()
+        return History((), tuple(problems))
+    return History(judged, tuple(problems))
+
+
+def clear(samples: inspect.Samples) -> NDArray[np.bool_]:
+    """(window, y, x) bool, thinned out: sampled places that some part of the scene observes."""
+    parts = [part.reason[:, ::_THIN, ::_THIN] == Reason.CLEAR for part in samples.parts]
+    found: NDArray[np.bool_] = np.logical_or.reduce(parts)
+    return found
+
+
+def _inside(past: Past, windows: Sequence[Window]) -> NDArray[np.bool_]:
+    """(window, y, x) bool, thinned out like `clear`: sampled places within the area."""
+    masks = [
+        features.geometry_mask([past.area], w.shape, past.granule.transform(w), invert=True, all_touched=True)
+        for w in windows
+    ]
+    return np.stack(masks)[:, ::_THIN, ::_THIN]
+
+
+def sample(job: InspectJob) -> inspect.Samples:
+    """Read a scene's sample windows."""
+    store = blocks.BlockStore(job.scratch, job.profile.read)
+    return inspect.read_samples(job.scene, job.windows, store=store)
+
+
+def judge(job: InspectJob) -> Inspected:
+    """Decide offset and shift of a scene against the reference of its granule."""
+    reference = load_reference(job.reference) if job.reference and job.reference.is_file() else None
+    return inspect.inspect(sample(job), reference, profile=job.profile)
+
+
+def save_reference(path: Path, reference: inspect.Reference) -> None:
+    """Write a reference aside and rename."""
+    windows = np.array([(w.row, w.col, w.height, w.width) for w in reference.windows], np.int64)
+    names = np.array(reference.scene_ids, dtype=np.str_)
+    state.save_arrays(path, {"windows": windows, "median": reference.median, "scene_ids": names})
+
+
+def load_reference(path: Path) -> inspect.Reference:
+    """Read what `save_reference` wrote.
+
+    Raises:
+        StateError: the file is broken.
+    """
+    values = state.load_arrays(path)
+    windows = tuple(Window(*(int(number) for number in row)) for row in values["windows"])
+    return inspect.Reference(windows, values["median"], tuple(str(name) for name in values["scene_ids"]))

@@ -1,0 +1,51 @@
+"""A planted world, built once for all tests of a run, and homes to run nights in."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import demo
+from pipeline.nightly import run
+from pipeline.simulate import scenes
+from tests.nightly.planted import World
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    built = scenes.build(folder, seed=11, start=demo.FIRST_NIGHT, preset="tiny")
+    planted = json.loads(built.planted.read_text())["features"]
+    return World(folder, built.items, planted, built.aoi, built.nights)
+
+
+@pytest.fixture
+def make_home(tmp_path: Path, world: World) -> Callable[..., run.Home]:
+    """A new home that watches the planted world; changes to the profile are laid over it as overrides."""
+    number = iter(range(100))
+
+    def make(**overrides: Any) -> run.Home:
+        place = demo.prepare(tmp_path / f"home{next(number)}")
+        feature = json.loads(world.aoi.read_text())
+        feature["properties"]["overrides"] = overrides
+        (place.aois / "planted-world.geojson").write_text(json.dumps(feature))
+        return place
+
+    return make
+
+
+@pytest.fixture
+def local(world: World) -> run.Options:
+    """The items file as the catalogue, everything in this process."""
+    return run.Options(catalog=str(world.items), workers=0)
+
+
+@pytest.fixture
+def copied_world(world: World, tmp_path: Path) -> World:
+    """A copy of the world that a test may damage."""
+    folder = tmp_path / "copied"
+    shutil.copytree(world.folder, folder)
+    return World(folder, folder / world.items.relative_to(world.folder), world.planted, world.aoi, world.nights)

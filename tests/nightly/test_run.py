@@ -1,0 +1,240 @@
+"""The whole night on the planted world: through real servers, in any cutting, again and again, with faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pystac
+import pytest
+import rasterio
+
+from pipeline import demo
+from pipeline.errors import ConfigError
+from pipeline.nightly import run
+from pipeline.simulate import serve
+from tests.nightly import pgstac
+from tests.nightly.planted import World, file_server, with_absolute_hrefs
+
+MakeHome = Callable[..., run.Home]
+
+
+def alerts_file(place: run.Home) -> Path:
+    return place.out / "latest" / "planted-world" / "alerts.geojson"
+
+
+def features(place: run.Home) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(alerts_file(place).read_text())["features"]
+    return found
+
+
+def test_over_planted_world_finds_every_planted_event_and_nothing_else(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = make_home()
+    report = run.over(place, world.nights, local)
+    assert report.exit_code == 0
+    scores, others = demo.compare(world.planted, features(place))
+    assert [score.kind for score in scores if not any(p["kind"] == score.kind for p in score.found)] == []
+    assert others == ()
+
+
+def test_over_real_stac_server_and_http_range_server_gives_the_alerts_of_the_local_file(
+    world: World, make_home: MakeHome, local: run.Options, tmp_path: Path
+) -> None:
+    place, remote = make_home(), make_home()
+    run.over(place, world.nights[:2], local)
+    with file_server(world.items.parent) as files:
+        served = tmp_path / "served.json"
+        served.write_text(json.dumps(with_absolute_hrefs(world.items, files)))
+        with serve.serve(served) as url:
+            report = run.over(remote, world.nights[:2], replace(local, catalog=url))
+    assert report.exit_code == 0
+    assert alerts_file(remote).read_bytes() == alerts_file(place).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size_px", [256, 1024])
+def test_over_any_tile_size_gives_the_same_bytes(
+    world: World, make_home: MakeHome, local: run.Options, size_px: int
+) -> None:
+    place, other = make_home(), make_home(tiles={"size_px": size_px})
+    run.over(place, world.nights, local)
+    run.over(other, world.nights, local)
+    for name in ("alerts.geojson", "changes.geojson", "change.tif", "before.tif", "after.tif"):
+        one, two = (p.out / "latest" / "planted-world" / name for p in (place, other))
+        assert one.read_bytes() == two.read_bytes(), name
+
+
+@pytest.mark.slow
+def test_over_any_worker_count_gives_the_same_bytes(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place, other = make_home(), make_home()
+    run.over(place, world.nights, local)
+    run.over(other, world.nights, replace(local, workers=2))
+    assert alerts_file(place).read_bytes() == alerts_file(other).read_bytes()
+
+
+def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place = make_home()
+    run.over(place, world.nights[:2], local)
+    folder = (place.out / "latest" / "planted-world").resolve()
+    first = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".geojson", ".tif")}
+    state = (place.state / "planted-world" / "night.json").read_bytes()
+    run.nightly(place, world.nights[1], local)
+    assert {name: (folder / name).read_bytes() for name in first} == first
+    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+
+
+def test_nightly_without_a_new_scene_keeps_the_alerts(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place = make_home()
+    run.over(place, world.nights, local)
+    before = {f["properties"]["alert_id"]: f["properties"]["status"] for f in features(place)}
+    report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
+    assert report.exit_code == 0
+    assert {f["properties"]["alert_id"]: f["properties"]["status"] for f in features(place)} == before
+    assert before
+
+
+def test_nightly_before_the_last_night_is_refused(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place = make_home()
+    run.nightly(place, world.nights[1], local)
+    with pytest.raises(ConfigError, match="vanwatch replay"):
+        run.nightly(place, world.nights[0], local)
+
+
+def test_d11_a_scene_that_cannot_be_read_is_recorded_and_the_rest_is_delivered(
+    copied_world: World, make_home: MakeHome
+) -> None:
+    newest = max(
+        (item for item in json.loads(copied_world.items.read_text())["features"]),
+        key=lambda item: item["properties"]["datetime"],
+    )
+    broken = copied_world.items.parent / newest["assets"]["nir"]["href"]
+    broken.write_bytes(broken.read_bytes()[:200])
+    place = make_home(read={"attempts": 1})
+    report = run.over(place, copied_world.nights, run.Options(catalog=str(copied_world.items), workers=0))
+    assert report.exit_code == 1
+    assert any("nir" in line or "B08" in line for line in report.nights[-1].failed)
+    assert features(place)
+    told = json.loads((alerts_file(place).parent / "run.json").read_text())
+    assert told["failed"]
+
+
+@pytest.mark.slow
+def test_over_killed_at_any_moment_then_run_again_equals_an_undisturbed_run(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    undisturbed, place = make_home(), make_home()
+    run.over(undisturbed, world.nights[:3], local)
+    code = (
+        "import sys; from datetime import date; from pathlib import Path; from pipeline.nightly import run;"
+        "run.over(run.home(Path(sys.argv[1])), [date.fromisoformat(d) for d in sys.argv[3:]],"
+        "run.Options(catalog=sys.argv[2], workers=0))"
+    )
+    days = [day.isoformat() for day in world.nights[:3]]
+    for seconds in (4.0, 7.0, 9.0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(place.folder), str(world.items), *days], stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = (
+        json.loads((place.state / "planted-world" / "night.json").read_text())["as_of"]
+        if (place.state / "planted-world" / "night.json").exists()
+        else "0000"
+    )
+    run.over(place, [day for day in world.nights[:3] if day.isoformat() >= done], local)
+    assert alerts_file(place).read_bytes() == alerts_file(undisturbed).read_bytes()
+    assert not [path for path in place.out.rglob("*") if path.name.startswith(".")]
+
+
+def test_replay_sees_nothing_of_later_nights(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place, whole = make_home(), make_home()
+    run.over(place, world.nights[:2], local)
+    run.over(whole, world.nights, local)
+    day = world.nights[1].isoformat()
+    one, two = (p.out / day / "planted-world" / "alerts.geojson" for p in (place, whole))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_over_two_aois_one_without_scenes_delivers_the_other(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = make_home()
+    feature = json.loads(world.aoi.read_text())
+    feature["properties"]["id"] = "far-away"
+    feature["geometry"] = {
+        "type": "Polygon",
+        "coordinates": [[[10.0, 50.0], [10.1, 50.0], [10.1, 50.1], [10.0, 50.1], [10.0, 50.0]]],
+    }
+    (place.aois / "far-away.geojson").write_text(json.dumps(feature))
+    report = run.nightly(place, world.nights[0], local)
+    by_aoi = {night.aoi: night for night in report.nights}
+    assert by_aoi["planted-world"].folder is not None
+    assert (by_aoi["planted-world"].folder / "alerts.geojson").exists()
+    run_json = json.loads((place.out / "latest" / "far-away" / "run.json").read_text())
+    assert run_json["uncovered_km2"] > 0
+
+
+def test_rasters_are_read_by_gdal_and_odc_stac(world: World, make_home: MakeHome, local: run.Options) -> None:
+    import odc.stac
+
+    place = make_home()
+    run.nightly(place, world.nights[0], local)
+    folder = alerts_file(place).parent
+    with rasterio.open(folder / "change.tif") as source:
+        assert source.descriptions == ("clearing", "camp", "track")
+        assert source.dtypes[0] == "float32"
+        assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        expected, epsg, bounds = source.read(1), source.crs.to_epsg(), source.bounds
+    item = pystac.Item(
+        "night",
+        geometry=json.loads(world.aoi.read_text())["geometry"],
+        bbox=_bbox(world.aoi),
+        datetime=None,
+        properties={"start_datetime": "2022-01-01T00:00:00Z", "end_datetime": "2022-01-01T00:00:00Z"},
+    )
+    item.add_asset("change", pystac.Asset(str(folder / "change.tif"), media_type=pystac.MediaType.COG))
+    box = odc.geo.geobox.GeoBox.from_bbox(tuple(bounds), crs=f"EPSG:{epsg}", resolution=10)
+    loaded = odc.stac.load([item], bands=["change"], geobox=box)
+    assert (loaded["change"].values[0][expected == expected] == expected[expected == expected]).all()
+
+
+def _bbox(path: Path) -> list[float]:
+    from shapely.geometry import shape
+
+    return list(shape(json.loads(path.read_text())["geometry"]).bounds)
+
+
+@pytest.mark.slow
+def test_second_real_stac_server_pgstac_gives_the_same_alerts(
+    world: World, make_home: MakeHome, local: run.Options, tmp_path: Path
+) -> None:
+    missing = pgstac.available()
+    if missing and not os.environ.get("CI"):
+        pytest.skip(missing)
+    place, other = make_home(), make_home()
+    served = with_absolute_hrefs(world.items, str(world.items.parent))
+    path = tmp_path / "absolute.json"
+    path.write_text(json.dumps(served))
+    with serve.serve(path) as url:
+        run.over(place, world.nights[:2], replace(local, catalog=url))
+    with pgstac.serve(tmp_path, served["features"]) as url:
+        report = run.over(other, world.nights[:2], replace(local, catalog=url))
+    assert report.exit_code == 0
+    assert alerts_file(other).read_bytes() == alerts_file(place).read_bytes()
+
+
+def test_night_of_a_date_before_any_scene_is_empty_and_says_so(make_home: MakeHome, local: run.Options) -> None:
+    place = make_home()
+    report = run.nightly(place, date(2019, 1, 1), local)
+    assert report.exit_code == 0
+    assert features(place) == []
