@@ -114,12 +114,13 @@ def noisy(reflectance: Array, rng: np.random.Generator, *, amount: float) -> Arr
 
 
 def gaps(size: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """(y, x) true where a date is missing: nothing, mask blobs, or a wedge at the edge of the swath."""
+    """(y, x) true where a date is missing: nowhere, in blobs, all but islands, or beyond the edge of the swath."""
     style = rng.random()
     if style < 0.78:
         return np.zeros(size, np.bool_)
-    if style < 0.92:
-        return canvas.thresholded(canvas.noise(size, rng.uniform(3, 12), rng), rng.uniform(0.02, 0.4))
+    if style < 0.94:
+        share = rng.uniform(0.02, 0.4) if style < 0.88 else rng.uniform(0.5, 0.9)
+        return canvas.thresholded(canvas.noise(size, rng.uniform(3, 12), rng), share)
     rows, cols = np.mgrid[: size[0], : size[1]]
     angle = rng.uniform(0, 2 * np.pi)
     across = np.cos(angle) * (rows - size[0] / 2) + np.sin(angle) * (cols - size[1] / 2)

@@ -65,14 +65,21 @@ def fit_calibration(logit: Array, truth: Mask) -> Calibration:
     return Calibration(temperature=round(math.exp(-scale), 4), bias=round(bias, 4))
 
 
-def figures(probability: Array, truth: Mask) -> dict[str, float]:
-    """What the card says about one kind: average precision, recall at 0.1 % false pixels, and both rates at 0.5."""
+def figures(probability: Array, truth: Mask) -> dict[str, float | None]:
+    """What the card says about one kind: average precision, recall at 0.1 % false pixels, and both rates at 0.5.
+
+    None where there was nothing to measure on.
+    """
     shown = probability >= 0.5
     found = int((shown & truth).sum())
     return {
-        "average_precision": round(average_precision(probability, truth), 4),
-        "recall_at_0.1pct_false": round(recall_at(probability, truth, false_share=1e-3), 4),
+        "average_precision": _known(average_precision(probability, truth)),
+        "recall_at_0.1pct_false": _known(recall_at(probability, truth, false_share=1e-3)),
         "precision_at_0.5": round(found / max(1, int(shown.sum())), 4),
         "recall_at_0.5": round(found / max(1, int(truth.sum())), 4),
         "positive_share": round(float(truth.mean()), 6),
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)

@@ -1,0 +1,75 @@
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import loading
+from pipeline.detect.detector import Detector
+from pipeline.errors import ConfigError
+from pipeline.learn import settings, train
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+def test_train_few_steps_lowers_the_loss(trained: Path) -> None:
+    with (trained / "curves.csv").open() as file:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+
+
+def test_train_again_gives_the_same_bytes(trained: Path, tiny: Path, tmp_path: Path) -> None:
+    train.train(tiny, tmp_path / "run", report=_silent)
+    for file in (loading.WEIGHTS, loading.CARD, "curves.csv"):
+        assert (tmp_path / "run" / file).read_bytes() == (trained / file).read_bytes()
+
+
+def test_train_other_seed_gives_other_weights(trained: Path, tiny: Path, tmp_path: Path) -> None:
+    tiny.write_text(tiny.read_text().replace("seed = 4", "seed = 5").replace("epochs = 4", "epochs = 1"))
+    train.train(tiny, tmp_path / "run", report=_silent)
+    assert (tmp_path / "run" / loading.WEIGHTS).read_bytes() != (trained / loading.WEIGHTS).read_bytes()
+
+
+def test_train_result_is_a_model_the_detector_takes(trained: Path) -> None:
+    card = Detector.load(str(trained)).card
+    assert card.terms.permits("enforcement")
+    assert card.halo_px == 32
+    assert set(card.calibration) == set(card.kinds)
+
+
+def test_train_stopped_and_resumed_gives_the_same_weights(trained: Path, tiny: Path, tmp_path: Path) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train.train(tiny, tmp_path / "run", report=stop)
+    train.train(tiny, tmp_path / "run", resume=True, report=_silent)
+    for file in (loading.WEIGHTS, "curves.csv"):
+        assert (tmp_path / "run" / file).read_bytes() == (trained / file).read_bytes()
+
+
+def test_train_missing_ground_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
+    ground = '\n[[ground]]\nname = "{0}"\nfiles = ["no.tif"]\nlicence = "x"\nsplit = "{0}"\n'
+    text = tiny.read_text().replace("real_share = 0.0", "real_share = 0.5")
+    tiny.write_text(text + ground.format("train") + ground.format("valid"))
+    with pytest.raises(ConfigError, match=r"no\.tif"):
+        train.train(tiny, tmp_path / "run", report=_silent)
+
+
+def test_change_loss_ignored_and_border_pixels_do_not_count(tiny: Path) -> None:
+    rules = settings.read_settings(tiny)
+    logits = torch.randn(2, 3, 64, 64)
+    label = torch.zeros(2, 3, 64, 64)
+    label[..., 30, 30] = 1
+    label[..., 31, 31] = -1
+    loss = train.change_loss(logits, label, rules)
+    other = logits.clone()
+    other[..., 31, 31] = 40.0
+    other[..., :8, :] = 40.0
+    assert torch.equal(loss, train.change_loss(other, label, rules))
+    other[..., 20, 20] = 40.0
+    assert train.change_loss(other, label, rules) > loss
