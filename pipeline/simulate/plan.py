@@ -96,11 +96,12 @@ def acquisitions(
         start: the first night.
         nights: how many of the new acquisitions; None for all.
         offset_day: since when products carry the offset; None for the real day, or the middle of the history where
-            that lies outside it.
+            fewer than two of its overpasses come after that.
     """
     first = start - timedelta(days=max(preset.history))
     middle = start - timedelta(days=max(preset.history) // 2)
-    changed = offset_day or (OFFSET_DAY if first < OFFSET_DAY < start else middle)
+    within = (start - OFFSET_DAY).days > sorted(preset.history)[:2][-1] and first < OFFSET_DAY
+    changed = offset_day or (OFFSET_DAY if within else middle)
     steps = [-days for days in preset.history] + list(preset.night_steps[:nights])
     made = [
         _acquisition(seed, index, _overpass(start + timedelta(days=step)), changed) for index, step in enumerate(steps)
@@ -163,7 +164,7 @@ def with_events(empty: World, preset: Preset, *, start: date) -> World:
     ]
     for index, (kind, size) in enumerate(wanted):
         planted = _placed(kind, size, free, rng)
-        begun = start + timedelta(days=int(rng.integers(-4, preset.night_steps[-4] + 1)))
+        begun = start + timedelta(days=int(rng.integers(-4, preset.night_steps[-4:][0] + 1)))
         made.append(Event(f"{kind}-{index + 1}", planted, begun))
         free &= ~_footprint(planted, free.shape, margin_px=14)
     return replace(empty, events=tuple(made))

@@ -28,13 +28,29 @@ ADDED_DN = 1000
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One acquisition of the whole region."""
+    """One acquisition of the whole region, or of a block that is repeated, mirrored, to fill it."""
 
     native: Native
     """Reflectance as L2A would hold it."""
     classes: NDArray[np.uint8]
     """(y / 2, x / 2) SCL."""
     sun: tuple[float, float]
+    repeats: int = 1
+    """Blocks per axis."""
+    elsewhere: Native | None = None
+    """What all blocks but the first hold; None for the same."""
+
+    def numbers(self, index: int, *, added_dn: int) -> NDArray[np.uint16]:
+        """(y, x) digital numbers of one band, at its own resolution."""
+        first, rest = (
+            optics.quantise(part.ten[index] if index < 4 else part.twenty[index - 4], added_dn=added_dn)
+            for part in (self.native, self.elsewhere or self.native)
+        )
+        return _filled(first, rest, self.repeats)
+
+    def class_map(self) -> NDArray[np.uint8]:
+        """(y / 2, x / 2) SCL of the region."""
+        return _filled(self.classes, self.classes, self.repeats)
 
 
 def write(folder: Path, rendered: Rendered, acquisition: Acquisition, place: Region) -> list[dict[str, Any]]:
@@ -95,6 +111,15 @@ def _seen_strips(acquisition: Acquisition, size: tuple[int, int], crop: Crop) ->
     return [strip[here] for strip in strips]
 
 
+def _filled(first: NDArray[Any], rest: NDArray[Any], repeats: int) -> NDArray[Any]:
+    if repeats == 1:
+        return first
+    row = np.concatenate([rest[:, :: (-1) ** index] for index in range(repeats)], axis=1)
+    whole = np.concatenate([row[:: (-1) ** index] for index in range(repeats)], axis=0)
+    whole[: first.shape[0], : first.shape[1]] = first
+    return whole
+
+
 Processing = tuple[str, Stored, float, int, int]
 
 
@@ -107,7 +132,7 @@ def _product(
 ) -> items.Product:
     place, crop = where
     baseline, stored, days, strip, sequence = processing
-    classes = np.where(seen, _cropped(rendered.classes, crop, 2), 0)
+    classes = np.where(seen, _cropped(rendered.class_map(), crop, 2), 0)
     shares = np.bincount(classes.ravel(), minlength=12)[:12] / classes.size * 100
     return items.Product(
         granule=crop.granule,
@@ -137,10 +162,10 @@ def _written(
         step = 1 if index < 4 else 2
         inside = seen.repeat(3 - step, 0).repeat(3 - step, 1)
         if index == len(BANDS):
-            values: NDArray[Any] = np.where(inside, _cropped(rendered.classes, crop, 2), 0).astype(np.uint8)
+            values: NDArray[Any] = np.where(inside, _cropped(rendered.class_map(), crop, 2), 0).astype(np.uint8)
         else:
-            layer = rendered.native.ten[index] if index < 4 else rendered.native.twenty[index - 4]
-            values = np.where(inside, optics.quantise(_cropped(layer, crop, step), added_dn=added), 0).astype(np.uint16)
+            numbers = _cropped(rendered.numbers(index, added_dn=added), crop, step)
+            values = np.where(inside, numbers, 0).astype(np.uint16)
         hrefs[band] = f"scenes/{facts.item_id}/{band}.tif"
         transform = facts.transform @ Affine.scale(step)
         write_cog(folder / hrefs[band], values, transform=transform, epsg=crop.granule.epsg)

@@ -65,9 +65,9 @@ def build(
         found = [item for part in pool.map(one, planned) for item in part]
     new = sorted({a.sensed.date() for a in planned[len(rules.history) :]})
     return Built(
-        items=_saved(folder / "items.json", products.listed(found)),
-        planted=_saved(folder / "planted.geojson", truth(planted, place)),
-        aoi=_saved(folder / "aoi.geojson", aoi_feature(place)),
+        items=saved(folder / "items.json", products.listed(found)),
+        planted=saved(folder / "planted.geojson", truth(planted, place)),
+        aoi=saved(folder / "aoi.geojson", aoi_feature(place)),
         nights=tuple(new),
         start=start,
     )
@@ -124,6 +124,8 @@ def _rounded(shape: Any) -> dict[str, Any]:
     return geometry
 
 
-def _saved(path: Path, content: dict[str, Any]) -> Path:
+def saved(path: Path, content: dict[str, Any]) -> Path:
+    """Write JSON, the same bytes for the same content; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return path
