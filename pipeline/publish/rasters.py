@@ -131,7 +131,8 @@ class Mosaics:
         if known.any():
             target = self._open[name, frame.epsg]
             place = FileWindow(col + cols.start, row + rows.start, part.shape[2], part.shape[1])
-            target.write(np.where(known, part, target.read(window=place)), window=place)
+            whole = part if known.all() else np.where(known, part, target.read(window=place))
+            target.write(whole, window=place)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -198,7 +199,7 @@ def _new(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, transfo
 
 
 def _to_cog(source: Path, target: Path, layer: Layer) -> None:
-    """Blocks without data are left out of the file; one thread, so that nothing depends on the machine."""
+    """Copy; blocks without data are left out of the file. Its bytes do not depend on the number of threads."""
     rasterio.shutil.copy(
         source,
         target,
@@ -209,5 +210,5 @@ def _to_cog(source: Path, target: Path, layer: Layer) -> None:
         overview_resampling="AVERAGE" if np.dtype(layer.dtype).kind == "f" else "NEAREST",
         sparse_ok=True,
         bigtiff="IF_SAFER",
-        num_threads="1",
+        num_threads="ALL_CPUS",
     )

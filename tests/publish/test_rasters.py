@@ -12,6 +12,7 @@ import rasterio
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio import shutil
 from shapely import Point, box, geometry
 
 from pipeline import grid
@@ -161,6 +162,14 @@ def test_mosaics_error_inside_nothing_left(tmp_path: Path) -> None:
     ):
         mosaics.add("change", tiles[0], np.zeros((3, *tiles[0].window.shape)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_mosaics_one_thread_or_several_same_bytes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(7).random((3, 1500, 1500)).astype(np.float32)
+    rasters.write_change(tmp_path / "a.tif", noise, epsg=32629, transform=rasterio.Affine(10, 0, 0, 0, -10, 0))
+    copy = {"compress": "DEFLATE", "predictor": "YES", "blocksize": 512, "overview_resampling": "AVERAGE"}
+    shutil.copy(tmp_path / "a.tif", tmp_path / "b.tif", driver="COG", num_threads="1", sparse_ok=True, **copy)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 
 def test_write_change_one_array_same_values(tmp_path: Path) -> None:
