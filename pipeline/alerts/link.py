@@ -79,10 +79,8 @@ def link(
             owners[index] = carried[0].alert_id
             taken |= {alert.alert_id for alert in carried}
             result.update((alert.alert_id, alert) for alert in carried)
-    for number, alert in enumerate(alerts):
-        if number not in heirs:
-            result[alert.alert_id] = _unseen(alert, tonight, rules)
     unseen = [alert for number, alert in enumerate(alerts) if number not in heirs]
+    result |= {alert.alert_id: _unseen(alert, tonight, rules) for alert in unseen}
     _supersede(result, unseen, items, owners)
     return tuple(result[alert_id] for alert_id in sorted(result))
 
