@@ -97,7 +97,7 @@ class NormalRules(Model):
     """Looks used at the most: enough for a robust median, bounded in cost."""
     min_looks: int = Field(default=4, ge=2, le=20)
     """With fewer looks in season, other seasons are used and the normal says so."""
-    refresh_days: int = Field(default=10, ge=1, le=90)
+    refresh_days: int = Field(default=30, ge=1, le=90)
     """The normal is rebuilt when the calendar enters a new period of this many days."""
     min_spread: float = Field(default=0.01, gt=0, le=0.2)
     """Reflectance spread is never taken as smaller than this."""
