@@ -16,16 +16,18 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.learn import chips
+from pipeline.learn import benign, chips, grounds, landscapes
 from pipeline.learn.chips import Chip
 from pipeline.learn.grounds import Ground
 from pipeline.learn.settings import Settings, Split
 from pipeline.schema import KINDS
 from pipeline.sensors import BANDS
+from pipeline.simulate import canvas, optics, outlines, shapes, spectra
 
 Report = Callable[[str], None]
 
 _LINES = 10  # of progress
+_MAKERS = (chips, benign, grounds, landscapes, canvas, optics, outlines, shapes, spectra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class _Made(Dataset[Chip]):
 
 
 def stored_chips(
-    folder: Path, split: Split, *, settings: Settings, grounds: tuple[Ground, ...], report: Report
+    folder: Path, split: Split, *, settings: Settings, places: tuple[Ground, ...], report: Report
 ) -> Stored:
     """Chips of a split, made as far as they are not there.
 
@@ -62,7 +64,7 @@ def stored_chips(
         folder: chips lie in a subfolder named after what they were made from.
         split: training or validation.
         settings: number, size and seed.
-        grounds: real places of this split.
+        places: real ground of this split.
         report: called with lines of progress.
     """
     count = settings.data.chips if split == "train" else settings.data.valid_chips
@@ -73,7 +75,7 @@ def stored_chips(
     labels = _opened(place / "labels.npy", (count, len(KINDS), side, side), np.int8)
     done_file = place / "done"
     done = int(done_file.read_text()) if done_file.exists() else 0
-    make = partial(chips.make_chip, settings=settings, grounds=grounds, split=split)
+    make = partial(chips.make_chip, settings=settings, grounds=places, split=split)
     loader = DataLoader(_Made(make, done, count), batch_size=None, num_workers=settings.data.workers)
     for number, chip in enumerate(loader, start=done):
         pairs[number] = np.stack([chip.before, chip.after])
@@ -93,7 +95,10 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> "np.
 
 
 def _fingerprint(settings: Settings) -> str:
-    """Changes with everything that chips depend on."""
+    """Changes with everything that chips depend on, the code that makes them included."""
     parts = settings.model_dump(include={"data", "label", "ground"}, mode="json") | {"seed": settings.fit.seed}
     parts["data"].pop("workers")
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    for module in _MAKERS:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:12]

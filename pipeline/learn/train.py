@@ -83,7 +83,7 @@ def _chips(split: Split, config: Path, out: Path, settings: Settings, report: Re
     root = config.parent / settings.data.root
     used = [entry for entry in settings.ground if entry.split == split] if settings.data.real_share > 0 else []
     places = tuple(grounds.read_ground(entry, root, source=str(config)) for entry in used)
-    return store.stored_chips(out / "chips", split, settings=settings, grounds=places, report=report)
+    return store.stored_chips(out / "chips", split, settings=settings, places=places, report=report)
 
 
 def _normalisation(chips: Stored) -> Normalisation:
