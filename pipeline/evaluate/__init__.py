@@ -1,1 +1,1 @@
-"""Metrics and classical detectors."""
+"""How good methods are: metrics, classical detectors, real places, and the table that compares them."""
