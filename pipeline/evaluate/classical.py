@@ -21,7 +21,7 @@ _MIN_VARIANCE = 1e-6  # of a MAD variate, whose variance is between 0 and 4
 _MIN_PIXELS_PER_BAND = 5
 _CONVERGED = 1e-4  # largest change of a canonical correlation
 _MAX_ROUNDS = 100
-_MOST_PIXELS = 20_000
+_MOST_PIXELS = 50_000
 
 
 def dndvi(before: Array, after: Array) -> Array:
@@ -115,7 +115,7 @@ def fit_irmad(before: Array, after: Array) -> Mad:
         after: the same shape.
 
     Returns:
-        Scores of all pixels. The fit uses 20,000 of them at most, evenly spaced. Rounds end when no correlation moves
+        Scores of all pixels. The fit uses 50,000 of them at most, evenly spaced. Rounds end when no correlation moves
         by more than 1e-4, after 100 at most, or when fewer than 5 pixels per band are left unchanged (the last sound
         fit then stands).
     """

@@ -118,7 +118,7 @@ def test_irmad_repeated_and_constant_bands_never_fail():
 
 
 def test_irmad_large_places_are_fitted_on_part_and_scored_whole():
-    before = _land(side=160)
+    before = _land(side=240)
     after = _cleared(before, (slice(10, 30), slice(20, 40)))
     score = classical.irmad(before, after)
     assert np.isfinite(score).all()
