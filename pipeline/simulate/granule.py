@@ -73,5 +73,5 @@ def _aoi(place: region.Region) -> dict[str, Any]:
     west, north, east, south = 10, 1000, 9990, GRANULE_PX - 10
     ground = place.to_wgs84(shapely.segmentize(shapely.box(west, north, east, south), 500))
     properties = {"id": "planted-granule", "name": "Planted granule", "profile": "demo", "note": "Simulated."}
-    geometry = mapping(shapely.set_precision(shapely.orient_polygons(ground), 1e-7))
+    geometry = mapping(shapely.orient_polygons(shapely.set_precision(ground, 1e-7)))
     return {"type": "Feature", "properties": properties, "geometry": geometry}

@@ -176,10 +176,9 @@ def _placed(kind: str, size: tuple[float, float], free: NDArray[np.bool_], rng: 
     for _ in range(400):
         centre = (2 * rng.uniform(0.06, 0.94) * free.shape[0], 2 * rng.uniform(0.06, 0.94) * free.shape[1])
         drawn = _drawn(kind, size, centre, rng)
-        ground = _footprint(drawn, free.shape, margin_px=1)
         west, north, east, south = drawn.geometry.bounds
         inside = north > 12 and west > 12 and south < 2 * free.shape[0] - 12 and east < 2 * free.shape[1] - 12
-        share = float(free[ground].mean()) if inside and ground.any() else 0.0
+        share = float(free[_footprint(drawn, free.shape, margin_px=1)].mean()) if inside else 0.0
         if best is None or share > best[0]:
             best = (share, drawn)
         if share > 0.99:

@@ -98,4 +98,4 @@ def outline(region: Region, seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]
         (col, row + down) for row, *cols in zip(rows, first, last, strict=True) for col in cols for down in (0, 1)
     ]
     hull = shapely.MultiPoint(np.add(corners, (on_world.col, on_world.row))).convex_hull
-    return shapely.set_precision(shapely.orient_polygons(region.to_wgs84(hull)), 1e-7)
+    return shapely.orient_polygons(shapely.set_precision(region.to_wgs84(hull), 1e-7))

@@ -120,7 +120,7 @@ def aoi_feature(place: Region) -> dict[str, Any]:
 
 
 def _rounded(shape: Any) -> dict[str, Any]:
-    geometry: dict[str, Any] = mapping(shapely.set_precision(shapely.orient_polygons(shape), 1e-7))
+    geometry: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(shape, 1e-7)))
     return geometry
 
 
