@@ -147,7 +147,7 @@ def classified(seen: Native, over: Air, raster: Raster, *, seed: int) -> NDArray
     classes[(shadow > 0.12) & (shadow + rough > 0.25) & (classes != 6)] = 7
     classes[(shadow > 0.2) & (shadow + rough > 0.45) & (blind < 1.4)] = 3
     classes[(veil + slow + 0.3 * rough > 0.24) & (veil > 0.1) & (blind < 1.0)] = 10
-    classes[veil + rough > 0.5] = 8
+    classes[(veil > 0.4) & (veil + rough > 0.5)] = 8
     classes[(cloud > 0.15) & (cloud + rough > 0.35) & ((blind < 0.8) | (cloud > 0.5))] = 8
     classes[(cloud > 0.5) & (cloud + rough > 0.7)] = 9
     return classes.astype(np.uint8)
