@@ -43,7 +43,9 @@ def guard(look: Look, normal: Normal, *, rules: config.Mask) -> Look:
     Args:
         look: any window.
         normal: covers the same window; where it is missing nothing can be said and nothing is masked.
-        rules: `residual_blue`, `residual_shadow` and `residual_min_ha` (beyond 12 ha it acts like 12).
+        rules: `residual_blue`, `residual_shadow` and `residual_min_ha`. A cloud must fill half of a square of so
+            many hectares, as one that is cut off by an edge of the data does, and a shadow most of it; beyond 20 ha
+            the limit acts like 20, since `REACH_PX` ends there.
 
     Returns:
         The look with clouds, snow and shadows turned into `Reason.RESIDUAL_CLOUD`.
