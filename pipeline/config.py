@@ -73,7 +73,7 @@ class Mask(Model):
     """A pixel this much brighter in blue than the normal may be a cloud that the classification missed."""
     residual_shadow: float = Field(default=0.5, gt=0, lt=1)
     """A pixel darker in near infrared than this share of the normal may be a missed shadow."""
-    residual_min_ha: float = Field(default=4.0, ge=0)
+    residual_min_ha: float = Field(default=4.0, ge=0, le=20)
     """A missed cloud or shadow is at least this large; smaller bright spots are left to the detector."""
 
 
@@ -123,11 +123,11 @@ class Evidence(Model):
     """Log-odds above which a pixel makes a possible alert."""
     confirm_looks: int = Field(default=2, ge=1, le=10)
     """Independent looks that must show it before an alert is confirmed."""
-    bound: float = Field(default=6.0, gt=0, le=20)
+    bound: float = Field(default=8.0, gt=0, le=20)
     """Evidence is kept within plus and minus this."""
-    look_bound: float = Field(default=3.0, gt=0, le=20)
+    look_bound: float = Field(default=4.0, gt=0, le=20)
     """One look adds at most this much, so that no single look decides alone."""
-    prior: float = Field(default=-2.0, ge=-15, le=0)
+    prior: float = Field(default=-3.0, ge=-15, le=0)
     """Log-odds before the first look: change is rare."""
     expire_days: int = Field(default=60, ge=5, le=400)
     """A possible alert that no look supports for so long expires."""

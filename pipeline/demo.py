@@ -26,7 +26,8 @@ from pipeline.simulate import scenes, serve
 
 log = logging.getLogger(__name__)
 FIRST_NIGHT = date(2022, 3, 1)
-"""A month after the offset of baseline 04.00 came: the history lies on both sides of it."""
+"""The dry season of the planted world, when its forest is hardest; scenes before and after the radiometric offset
+stand in its history."""
 CONFIGS = Path(__file__).parents[1] / "configs"
 NEAR_M = 20.0
 """An alert so near to a planted event is taken to mean it."""

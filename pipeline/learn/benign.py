@@ -21,14 +21,16 @@ _MAX_SHIFT_PX = 0.7
 
 
 def farmed(reflectance: Array, fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
-    """Some fields sown, ripe, harvested, ploughed, burnt or flooded; texture stays."""
+    """Some fields sown, ripe, harvested, ploughed, burnt or flooded, even or rough."""
     hit = rng.random(int(fields.max()) + 1) < rng.choice((0.0, rng.uniform(0, 0.4), rng.uniform(0.4, 1.0)))
     hit[0] = False
     names = (*landscapes.OPEN, "stubble", "soil_brown", "burnt")
     table = landscapes.field_spectra(len(hit), names, rng)
     share = np.where(hit, rng.uniform(0.3, 1.0, len(hit)), 0).astype(np.float32)[fields]
     share = _softened(share)
-    new = np.moveaxis(table[fields], -1, 0) * np.exp(0.03 * rng.standard_normal(fields.shape, np.float32))
+    grain = rng.uniform(0, 0.08) * rng.standard_normal(fields.shape, np.float32)
+    patches = rng.uniform(0, 0.1) * canvas.noise(fields.shape, rng.uniform(1, 5), rng)
+    new = np.moveaxis(table[fields], -1, 0) * np.exp(grain + patches)
     changed: Array = reflectance + share * (landscapes.blurred(new.astype(np.float32)) - reflectance)
     return changed
 

@@ -25,6 +25,7 @@ _SEEDS = {"train": 0, "valid": 1}
 _MIN_STEP = 0.008  # reflectance: an injected change that alters a pixel less than this cannot be asked for
 _MIN_NIR = 0.07  # below it is water, where nobody camps
 _MIN_WOODY = 0.02  # share of a chip: with less there is nothing to clear
+_WOODED = 0.88  # share of camps and tracks that start in woods: on fields, bare ground is mostly farming
 _PUT = {"clearing": (0.6, 3), "camp": (0.5, 3), "track": (0.5, 2)}  # share of chips that get some, and how many at most
 
 
@@ -128,7 +129,7 @@ def _whole(reflectance: Array) -> Array:
 def _otherwise(reflectance: Array, woody: Mask, fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
     """The same ground on another day, with no change that matters."""
     other = benign.seasonal(reflectance, woody, rng)
-    if rng.random() < 0.7:
+    if rng.random() < 0.85:
         other = benign.farmed(other, fields, rng)
     if rng.random() < 0.12:
         other = benign.flooded(other, woody, rng)
@@ -146,7 +147,8 @@ def _changed(scene: _Scene, rng: np.random.Generator) -> tuple[Array, Array, Mas
             continue
         for _ in range(rng.integers(1, most + 1)):
             keep = (scene.woody if kind == "clearing" else after[3] > _MIN_NIR).astype(np.float32)
-            new, share = landscapes.put(after, _planted(kind, scene.woody, rng), keep=keep)
+            rough = float(rng.choice((1.0, rng.uniform(0, 1.5), 0.0)))  # even or not must not tell field from clearing
+            new, share = landscapes.put(after, _planted(kind, scene.woody, rng), keep=keep, rough=rough)
             faint = (share > 0) & (np.abs(new - after).max(axis=0) < _MIN_STEP)
             asked[index] &= ~faint
             if kind == "camp":
@@ -160,7 +162,7 @@ def _planted(kind: str, woody: Mask, rng: np.random.Generator) -> shapes.Planted
     """A change with its centre on wooded ground where that can be, of a size that fits a chip."""
     rows, cols = woody.shape
     centre = (float(rng.uniform(0.05, 0.95) * rows), float(rng.uniform(0.05, 0.95) * cols))
-    if (kind == "clearing" or rng.random() < 0.7) and woody.any():
+    if (kind == "clearing" or rng.random() < _WOODED) and woody.any():
         spots = np.flatnonzero(woody)
         row, col = np.unravel_index(rng.choice(spots), woody.shape)
         centre = (float(row), float(col))

@@ -121,13 +121,16 @@ def _with_old_things(seen: Array, rng: np.random.Generator) -> Array:
     return seen
 
 
-def put(reflectance: Array, planted: shapes.Planted, *, keep: Array | None = None) -> tuple[Array, Array]:
+def put(
+    reflectance: Array, planted: shapes.Planted, *, keep: Array | None = None, rough: float = 1.0
+) -> tuple[Array, Array]:
     """Inject a planted change: the changed pixels (6, y, x), and the label (y, x), the share of each that changed.
 
     Args:
         reflectance: (6, y, x) without NaN.
         planted: in the frame of `reflectance`.
         keep: (y, x) factor on the coverage, 0 where nothing may change; None changes all.
+        rough: how much of the texture of the new ground is kept; 0 makes each of its materials perfectly even.
     """
     side = optics.FACTOR
     rows, cols = (extent // side for extent in planted.coverage.shape)
@@ -142,6 +145,6 @@ def put(reflectance: Array, planted: shapes.Planted, *, keep: Array | None = Non
     if keep is not None:
         near = keep[spot[0] : spot[0] + high[0] - low[0], spot[1] : spot[1] + high[1] - low[1]]
         coverage = coverage * np.repeat(np.repeat(near, side, axis=0), side, axis=1)
-    target = np.moveaxis(planted.spectra[planted.material[part]], -1, 0) * planted.brightness[part]
+    target = np.moveaxis(planted.spectra[planted.material[part]], -1, 0) * planted.brightness[part] ** np.float32(rough)
     injected = optics.inject(reflectance, coverage.astype(np.float32), target, at=spot)
     return injected.reflectance, injected.label

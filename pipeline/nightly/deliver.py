@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, read_card
-from pipeline import __version__
+from pipeline import __version__, grid
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
+from pipeline.detect import evidence
 from pipeline.errors import ConfigError, ModelError
 from pipeline.grid import Tile
 from pipeline.nightly import state, task
@@ -30,6 +31,8 @@ from pipeline.schema import KINDS, Alert, Detection, Status
 from pipeline.sensors import BANDS
 
 PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
+OUTSIDE, NEVER = 65535, 65534
+"""Values of `seen.tif`: outside the AOI, and never seen clearly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
     shapes: list[Detection] = []
     for here in sorted({answer.tile.granule for answer in found.answers}):
         marks = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
-        shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules)
+        seam = grid.union(tile.area for tile in found.plan.tiles if tile.granule == here).boundary
+        shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules, seam=seam)
     tonight = link.Tonight(
         aoi=found.desk.aoi.id,
         as_of=found.desk.as_of,
@@ -135,13 +139,14 @@ def _cautions(found: Night) -> dict[str, tuple[str, ...]]:
 
 
 def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
-    """change, before and after as COGs, tile by tile; one of each per UTM zone."""
+    """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
     layers = {
         "change": rasters.Layer("float32", float("nan"), KINDS, scale=1.0),
         "before": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
         "after": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
+        "seen": rasters.Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing")),
     }
     with rasters.Mosaics(folder, layers, plan.tiles) as mosaics:
         for tile in known:
@@ -155,6 +160,9 @@ def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, ND
     change = np.where(outside, np.float32(np.nan), values.evidence.probability)
     yield "change", change
     yield "after", np.where(outside, np.uint16(0), values.after)
+    days = evidence.to_day(found.desk.as_of) - values.after_day.astype(np.int32)
+    seen = np.stack([np.where(values.after_day == 0, NEVER, days), values.blind]).astype(np.uint16)
+    yield "seen", np.where(outside, np.uint16(OUTSIDE), seen)
     normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
         median = normal.cropped(tile.window).median
@@ -167,7 +175,7 @@ def _counts(found: Night, alerts: tuple[Alert, ...]) -> dict[str, int]:
     states = [entry["state"] for entry in found.plan.ledger.values() if entry["night"] == tonight]
     counts = {status.value: sum(alert.status == status for alert in alerts) for status in Status}
     scenes = {f"scenes {name}": states.count(name) for name in ("used", "refused", "waiting", "partly", "failed")}
-    return counts | scenes | {"tiles": len(found.answers)}
+    return counts | scenes | {"tiles": len(found.answers), "% blind": round(_blind_pct(found))}
 
 
 def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
@@ -190,6 +198,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
         },
         "scenes": {key: entry for key, entry in sorted(plan.ledger.items()) if entry["night"] == tonight},
         "seen": _seen(found),
+        "blind_pct": _blind_pct(found),
         "tiles": sorted(answer.tile.key for answer in found.answers),
         "failed": sorted(found.failed),
         "counts": counts,
@@ -198,6 +207,13 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
 
 def _normal_scenes(found: Night) -> tuple[str, ...]:
     return tuple(sorted({scene for answer in found.answers for scene in answer.normal_scenes}))
+
+
+def _blind_pct(found: Night) -> float:
+    """Share of the AOI without a clear look for longer than `blind_after_days`; tiles that failed count as blind."""
+    total = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
+    lost = total - sum(answer.blind[1] for answer in found.answers)
+    return round(100 * (lost + sum(answer.blind[0] for answer in found.answers)) / max(1, total), 1)
 
 
 def _seen(found: Night) -> dict[str, dict[str, int]]:

@@ -72,7 +72,9 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
 
     Raises:
         RasterError: a file is missing or unreadable, a band is missing, or the grids differ.
+        ModelError: the model cannot be used.
     """
+    network = detector.cached(str(options.weights))
     earlier, later = read(before, options.bands), read(after, options.bands)
     if (earlier.epsg, earlier.transform, earlier.reflectance.shape) != (
         later.epsg,
@@ -82,7 +84,6 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
         raise RasterError(
             f"{after}: its grid differs from that of {before}; bring both onto one grid with: gdalwarp -te -tr -t_srs"
         )
-    network = detector.cached(str(options.weights))
     probability = change_pair(earlier.reflectance, later.reflectance, detector=network)
     granule = _grid_of(later)
     day = evidence.to_day(options.seen) if options.seen else 0

@@ -63,6 +63,8 @@ class TileAnswer:
     """Pixels that the tile answers for whose normal needed looks of other seasons, and pixels that have a normal."""
     normal_scenes: tuple[str, ...]
     """What the normal was built from."""
+    blind: tuple[int, int]
+    """Pixels without a clear look for longer than the profile allows, and all that the tile answers for."""
     seen: dict[str, dict[str, int]]
     """Scene id to pixels by reason, over the pixels that the tile answers for."""
     seconds: dict[str, float]
@@ -126,14 +128,15 @@ def run(job: TileJob) -> TileAnswer:
     marks = evidence.marks(layers.evidence, job.tile, owned, job.profile.evidence)
     stats = asdict(blockstore.stats)
     return TileAnswer(
-        job.tile,
-        marks,
-        name,
-        _off_season(normal.cropped(job.tile.window), owned),
-        normal.scene_ids,
-        seen,
-        clock.seconds,
-        stats,
+        tile=job.tile,
+        marks=marks,
+        arrays=name,
+        off_season=_off_season(normal.cropped(job.tile.window), owned),
+        normal_scenes=normal.scene_ids,
+        blind=_blind(layers, owned, job),
+        seen=seen,
+        seconds=clock.seconds,
+        blocks=stats,
     )
 
 
@@ -193,6 +196,11 @@ def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
         after_day=np.where(clear, np.uint16(evidence.to_day(seen.scene.sensed.date())), old.after_day),
         blind=seen.reason,
     )
+
+
+def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
+    latest = evidence.to_day(job.as_of) - job.profile.blind_after_days
+    return int((owned & (layers.after_day.astype(np.int32) < latest)).sum()), int(owned.sum())
 
 
 def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:

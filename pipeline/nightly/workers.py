@@ -136,10 +136,10 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
     if scheduler is None and workers == 0:
         yield InProcess()
         return
-    quiet = {"logging.distributed": "critical", "distributed.admin.log-length": 1000}
-    with dask.config.set({**quiet, "temporary-directory": str(scratch)}):
-        from distributed import Client, LocalCluster  # reads the logging setting when it is imported
+    from distributed import Client, LocalCluster
 
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    with dask.config.set({"temporary-directory": str(scratch)}):
         if scheduler is not None:
             with _client(scheduler) as client:
                 yield OnDask(client)

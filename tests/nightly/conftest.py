@@ -22,6 +22,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder, built.items, planted, built.aoi, built.nights)
 
 
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory, world: World) -> run.Home:
+    """A home in which all nights have been run from the items file, in one process; for reading only."""
+    place = demo.prepare(tmp_path_factory.mktemp("watched"))
+    shutil.copy(world.aoi, place.aois / "planted-world.geojson")
+    report = run.over(place, world.nights, run.Options(catalog=str(world.items), workers=0))
+    if report.exit_code:
+        raise RuntimeError(str(report))
+    return place
+
+
 @pytest.fixture
 def make_home(tmp_path: Path, world: World) -> Callable[..., run.Home]:
     """A new home that watches the planted world; changes to the profile are laid over it as overrides."""

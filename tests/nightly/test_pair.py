@@ -1,0 +1,173 @@
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+
+from pipeline.errors import RasterError
+from pipeline.nightly import pair, run
+from pipeline.nightly.pair import PairOptions
+from pipeline.sensors import BANDS
+
+FOREST = np.array([280, 480, 330, 2900, 1500, 700], np.float32)
+SOIL = np.array([900, 1250, 1700, 2500, 3400, 2700], np.float32)
+OPTIONS = PairOptions(run.BUILT_IN_WEIGHTS / "vanwatch-s")
+HERE = rasterio.Affine(10, 0, 500000, 0, -10, 2200000)
+DEGREES = rasterio.Affine(1e-4, 0, 80, 0, -1e-4, 20)
+Write = Callable[..., Path]
+
+
+def forest(seed: int) -> NDArray[np.uint16]:
+    """(band, y, x) DN of a wood 2.56 km wide."""
+    noise = np.random.default_rng(seed).normal(1, 0.03, (6, 256, 256))
+    return (FOREST[:, None, None] * noise).astype(np.uint16)
+
+
+def cleared(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The same with a clearing of 20 x 20 px."""
+    changed = values.copy()
+    changed[:, 100:120, 60:80] = SOIL[:, None, None] * np.random.default_rng(3).normal(1, 0.05, (6, 20, 20))
+    return changed
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_one(name: str, values: NDArray[Any], names: tuple[str, ...] = BANDS, **profile: Any) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "crs": "EPSG:32644",
+            "transform": rasterio.Affine(10, 0, 500000, 0, -10, 2200000),
+            "nodata": None,
+            **profile,
+        }
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            dtype=values.dtype,
+            count=len(values),
+            height=values.shape[1],
+            width=values.shape[2],
+            **settings,
+        ) as target:
+            target.write(values)
+            target.descriptions = names
+        return path
+
+    return write_one
+
+
+def test_detect_finds_a_clearing_where_it_is(write: Write, tmp_path: Path) -> None:
+    options = PairOptions(OPTIONS.weights, seen=date(2026, 5, 1))
+    report = pair.detect(write("b.tif", forest(1)), write("a.tif", cleared(forest(2))), tmp_path / "out", options)
+    found = json.loads((tmp_path / "out" / "alerts.geojson").read_text())["features"]
+    assert report.alerts == {"clearing": 1}
+    assert found[0]["properties"]["area_ha"] == pytest.approx(4.0, rel=0.15)
+    assert found[0]["properties"]["first_seen"] == "2026-05-01"
+    assert found[0]["properties"]["mgrs"] == "44QNF"
+
+
+def test_detect_swapped_dates_find_no_clearing(write: Write, tmp_path: Path) -> None:
+    report = pair.detect(write("b.tif", cleared(forest(1))), write("a.tif", forest(2)), tmp_path / "out", OPTIONS)
+    assert report.alerts.get("clearing", 0) == 0
+
+
+def test_detect_bands_in_another_order_by_common_name_give_the_same_alerts(write: Write, tmp_path: Path) -> None:
+    before, after = forest(1), cleared(forest(2))
+    names = ("swir22", "nir", "red", "green", "blue", "swir16")
+    order = [5, 3, 2, 1, 0, 4]
+    pair.detect(write("1/b.tif", before), write("1/a.tif", after), tmp_path / "one", OPTIONS)
+    pair.detect(
+        write("2/b.tif", before[order], names), write("2/a.tif", after[order], names), tmp_path / "two", OPTIONS
+    )
+    one, two = (rasterio.open(tmp_path / n / "change.tif") for n in ("one", "two"))
+    with one, two:
+        assert np.array_equal(one.read(), two.read(), equal_nan=True)
+
+
+def test_detect_float_reflectance_equals_uint16(write: Write, tmp_path: Path) -> None:
+    before, after = forest(1), cleared(forest(2))
+    floats = [(v * 1e-4).astype(np.float32) for v in (before, after)]
+    pair.detect(write("1/b.tif", before), write("1/a.tif", after), tmp_path / "one", OPTIONS)
+    pair.detect(write("2/b.tif", floats[0]), write("2/a.tif", floats[1]), tmp_path / "two", OPTIONS)
+    one, two = (rasterio.open(tmp_path / n / "change.tif") for n in ("one", "two"))
+    with one, two:
+        assert np.allclose(one.read(), two.read(), atol=1e-3, equal_nan=True)
+
+
+def test_detect_unobserved_pixels_are_nan_and_never_alerts(write: Write, tmp_path: Path) -> None:
+    before, after = forest(1), cleared(forest(2))
+    after[:, 90:130, 50:90] = 0
+    report = pair.detect(write("b.tif", before), write("a.tif", after), tmp_path / "out", OPTIONS)
+    with rasterio.open(tmp_path / "out" / "change.tif") as source:
+        assert np.isnan(source.read()[:, 95:125, 55:85]).all()
+        assert np.isfinite(source.read()[:, 200:, 200:]).all()
+    assert report.alerts == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"transform": HERE @ rasterio.Affine.translation(1, 0)},
+            r"a\.tif: its grid differs from that of .*b\.tif",
+        ),
+        ({"transform": HERE @ rasterio.Affine.scale(2)}, r"a\.tif: pixels must be 10 m .*gdalwarp"),
+        (
+            {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 80, 0, -1e-4, 20)},
+            r"a\.tif: needs a projected CRS",
+        ),
+        ({"names": ("B02", "B03", "B04", "B08", "B11", "")}, r"a\.tif: band B12 \(swir22\) is missing.*--bands"),
+        ({"names": ("B02", "B02", "B04", "B08", "B11", "B12")}, r"band B02 \(blue\) is there twice"),
+        ({"values": forest(2).astype(np.int16)}, r"a\.tif: type int16 .*gdal_translate"),
+        ({"values": forest(2).astype(np.float32)}, r"a\.tif: float values must be reflectance"),
+    ],
+)
+def test_detect_wrong_input_names_file_and_remedy(
+    write: Write, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    values = change.pop("values", forest(2))
+    names = change.pop("names", BANDS)
+    before, after = write("b.tif", forest(1)), write("a.tif", values, names, **change)
+    with pytest.raises(RasterError, match=message):
+        pair.detect(before, after, tmp_path / "out", OPTIONS)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no raster", b"II*\x00\x08\x00"])
+def test_detect_broken_file_names_it(write: Write, tmp_path: Path, content: bytes) -> None:
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(content)
+    with pytest.raises(RasterError, match=r"broken\.tif: not readable"):
+        pair.detect(broken, write("a.tif", forest(2)), tmp_path / "out", OPTIONS)
+
+
+def test_detect_folder_one_broken_pair_is_recorded_and_the_rest_is_done(write: Write, tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write(f"pairs/{name}/before.tif", forest(1))
+        write(f"pairs/{name}/after.tif", cleared(forest(2)))
+    (tmp_path / "pairs" / "p1" / "after.tif").write_bytes(b"no raster")
+    reports = pair.detect_folder(tmp_path / "pairs", tmp_path / "out", OPTIONS)
+    assert [bool(report.error) for report in reports] == [True, False]
+    assert (tmp_path / "out" / "p2" / "alerts.geojson").exists()
+
+
+def test_detect_folder_without_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RasterError, match=r"holds no <id>/before\.tif"):
+        pair.detect_folder(tmp_path, tmp_path / "out", OPTIONS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["portugal", "czech"])
+def test_detect_folder_of_real_pairs_runs_to_the_end(shared_data: Path, tmp_path: Path, name: str) -> None:
+    reports = pair.detect_folder(shared_data / "pairs" / name, tmp_path, OPTIONS)
+    assert [report.error for report in reports] == [""] * {"portugal": 5, "czech": 109}[name]
+    assert all((tmp_path / report.name / "change.tif").exists() for report in reports)
+    if name == "czech":
+        assert sum(report.alerts.get("clearing", 0) > 0 for report in reports) > 60

@@ -1,0 +1,46 @@
+"""Replays of real series: real pixels in which nothing of our kinds happened."""
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.nightly import run
+
+
+def home_over(place: run.Home, items: Path) -> run.Home:
+    """A home that watches the whole of a series."""
+    boxes = [item["bbox"] for item in json.loads(items.read_text())["features"]]
+    west, south = (min(box[i] for box in boxes) for i in (0, 1))
+    east, north = (max(box[i] for box in boxes) for i in (2, 3))
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    feature: dict[str, Any] = {
+        "type": "Feature",
+        "properties": {"id": "series", "name": "Series", "profile": "demo"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    (place.aois / "planted-world.geojson").unlink()
+    (place.aois / "series.geojson").write_text(json.dumps(feature))
+    return place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "first", "nights", "km2"),
+    [("worldcereal-a", date(2018, 6, 1), 45, 0.41), ("boadella", date(2021, 6, 20), 35, 13.0)],
+)
+def test_replay_of_a_real_series_runs_to_the_end_with_few_possible_alerts(
+    shared_data: Path, make_home: Callable[..., run.Home], name: str, first: date, nights: int, km2: float
+) -> None:
+    items = shared_data / "series" / name / "items.json"
+    place = home_over(make_home(), items)
+    report = run.replay(place, first, first + timedelta(days=nights - 1), run.Options(catalog=str(items), workers=0))
+    assert report.exit_code == 0
+    assert len(report.nights) == nights
+    told = json.loads((place.out / "latest" / "series" / "run.json").read_text())
+    used = json.loads((place.state / "series" / "night.json").read_text())["ledger"].values()
+    assert sum(entry["state"] == "used" for entry in used) >= 2
+    assert told["uncovered_km2"] == pytest.approx(0, abs=0.02 * km2)

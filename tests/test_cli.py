@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+VANWATCH = Path(sys.executable).parent / "vanwatch"
+COMMANDS = ["nightly", "replay", "detect", "demo", "aoi check", "aoi list", "aoi preview", "aoi add"]
+
+
+def vanwatch(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([VANWATCH, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str) -> None:
+    result = vanwatch(*command.split(), "--help")
+    assert result.returncode == 0
+    assert f"Example: vanwatch {command}" in result.stdout
+
+
+def test_aoi_check_of_the_project_passes_without_torch() -> None:
+    code = (
+        "import sys; sys.argv = ['vanwatch', 'aoi', 'check'];"
+        "from pipeline import cli\ntry:\n cli.main()\nexcept SystemExit as end:\n code = end.code\n"
+        "print({m for m in sys.modules} & {'torch', 'torchgeo', 'dask', 'distributed', 'geopandas'}, code)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.stdout.splitlines()[-1] == "set() 0", result.stderr
+
+
+def test_aoi_list_json_is_machine_readable() -> None:
+    rows = json.loads(vanwatch("aoi", "list", "--json").stdout)
+    assert {"gadchiroli-forest", "champhai-border"} <= {row["id"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nightly", "--as-of", "yesterday"], "--as-of yesterday: not a date"),
+        (["nightly", "--aoi", "nowhere"], "--aoi nowhere: no such AOI"),
+        (["nightly", "--aoi", "gone.geojson"], "gone.geojson: no such file"),
+        (["replay", "--from", "2026-05-02", "--to", "2026-05-01"], "--to 2026-05-01 is before --from"),
+        (["detect", "b.tif"], "give either BEFORE and AFTER, or --pairs DIR"),
+        (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
+        (["detect", "b.tif", "a.tif", "--model", "gone"], "gone"),
+        (["aoi", "check", "--home", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = vanwatch(*arguments, *(["--out", str(tmp_path / "o")] if arguments[0] in ("replay", "detect") else []))
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_json_of_detect_is_machine_readable(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "pairs" / "czech" / "207663"
+    result = vanwatch("detect", str(folder / "before.tif"), str(folder / "after.tif"), "--out", str(tmp_path), "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)[0]["observed_km2"] > 0
