@@ -34,6 +34,8 @@ class Search(Model):
     """Names in `catalogs.toml`, in fail-over order."""
     window_days: int = Field(default=30, ge=1, le=365)
     """How far each night looks back for scenes not yet used: late and reprocessed ones are picked up."""
+    stale_days: int = Field(default=12, ge=3, le=365)
+    """A granule without a new scene for so long is looked for in the next catalogue too."""
     history_days: int = Field(default=400, ge=60, le=1500)
     """How far back looks for the normal may lie."""
 

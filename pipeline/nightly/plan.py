@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
-from pipeline.catalog import search
+from pipeline.catalog import complete
 from pipeline.config import PATCH_PX, Catalog
 from pipeline.grid import Granule, Tile
 from pipeline.nightly import history, state, task
@@ -80,11 +80,12 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     anchor = seasonal.anchor(desk.as_of, rules)
     ready = _normals_kept(desk, before, anchor)
     days = desk.aoi.profile.search.window_days if ready else desk.aoi.profile.search.history_days
-    found = search.search(
+    found = complete.search(
         desk.aoi.geometry,
         start=desk.as_of - timedelta(days=days),
         end=desk.as_of,
         catalogs=desk.catalogs,
+        stale_days=desk.aoi.profile.search.stale_days,
         save_to=desk.scratch / "items.json",
     )
     scenes = tuple(scene for scene in found.scenes if visible(scene, desk.as_of))

@@ -70,7 +70,7 @@ def test_detect_finds_a_clearing_where_it_is(write: Write, tmp_path: Path) -> No
     assert report.alerts == {"clearing": 1}
     assert found[0]["properties"]["area_ha"] == pytest.approx(4.0, rel=0.15)
     assert found[0]["properties"]["first_seen"] == "2026-05-01"
-    assert found[0]["properties"]["mgrs"] == "44QNF"
+    assert found[0]["properties"]["mgrs"] == "44QNG"
 
 
 def test_detect_swapped_dates_find_no_clearing(write: Write, tmp_path: Path) -> None:
