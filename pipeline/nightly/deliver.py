@@ -186,6 +186,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "aoi": found.desk.aoi.id,
+        "title": found.desk.aoi.profile.title,
         "as_of": tonight,
         "profile": json.loads(found.desk.aoi.profile.model_dump_json(by_alias=True)),
         "catalog": plan.catalog,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pipeline import config
+from pipeline import config, demo
 from pipeline.nightly import run
 from pipeline.simulate import serve
 from pipeline.watch import areas
@@ -37,7 +37,8 @@ def test_a_night_reads_every_knob(
 
     monkeypatch.setattr(config.Model, "__getattribute__", watched)
     with serve.serve(world.items) as url:
-        run.over(place, world.nights[:1], replace(local, catalog=url))
+        demo.point_to(place, url)
+        run.over(place, world.nights[:1], replace(local, catalog=""))
     areas.listing(place.folder)
     expected = {*fields(config.Profile), *fields(config.Catalog)}
     assert expected - seen == set()
