@@ -10,7 +10,9 @@ TARGETS = {"help", "setup", "demo", "nightly", "test", "check", "bench", "notebo
 
 
 def make(*arguments: str) -> str:
-    done = subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, check=True)
+    # as from a shell, also when the tests themselves were started by make
+    outside = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", *arguments], cwd=REPO, env=outside, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -60,7 +62,7 @@ def test_make_nightly_failure_is_shown_and_success_is_silent(tmp_path: Path) -> 
     command = ["make", "--silent", "nightly", f"VENV={tmp_path / 'venv'}", f"NIGHTLY_LOG={log}"]
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
-        settings = os.environ | {"CODE": code}
+        settings = os.environ | {"CODE": code, "MAKEFLAGS": ""}
         return subprocess.run(command, cwd=REPO, env=settings, capture_output=True, text=True, check=False)
 
     good, bad = run("0"), run("1")

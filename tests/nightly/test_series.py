@@ -19,7 +19,12 @@ def home_over(place: run.Home, items: Path) -> run.Home:
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     feature: dict[str, Any] = {
         "type": "Feature",
-        "properties": {"id": "series", "name": "Series", "profile": "demo"},
+        "properties": {
+            "id": "series",
+            "name": "Series",
+            "profile": "demo",
+            "overrides": {"search": {"history_days": 800}},  # boadella has few dates a year
+        },
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
     (place.aois / "planted-world.geojson").unlink()
