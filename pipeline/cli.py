@@ -148,6 +148,40 @@ def detect(
     raise typer.Exit(1 if any(report.error for report in reports) else 0)
 
 
+@app.command()
+def detectability(
+    aoi: Annotated[str, typer.Option("--aoi", help="Id in aoi/ or path of a GeoJSON file.")],
+    home: HomeOption = Path(),
+    as_of: Annotated[str, typer.Option("--as-of", help="The night, like 2026-05-01. Default: today (UTC).")] = "",
+    catalog: CatalogOption = "",
+    model: Annotated[str, typer.Option(help="Model in place of the profile's.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Default: out/detectability/<aoi> below the home.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other changes in other places.")] = 1,
+    changes: Annotated[int, typer.Option(min=1, help="Planted per kind and class of size.")] = 60,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Plant changes of known size and contrast in an area's own looks: how small a change would be found there.
+
+    Example: vanwatch detectability --aoi gadchiroli-forest --as-of 2026-05-01
+    """
+    from pipeline.evaluate import detectability_report
+    from pipeline.nightly import detectability as planted
+    from pipeline.nightly import run
+
+    night = _date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
+    options = planted.Options(catalog, model, seed, changes, workers=workers)
+    place = run.Home(home, out or home / "out" / "detectability", home / "state")
+    report = planted.measure(place, aoi, night, options)
+    folder = out or place.out / report.aoi
+    detectability_report.write(report, folder)
+    if as_json:
+        _print_json(detectability_report.facts(report))
+    else:
+        print(f"{detectability_report.summary(report)}\nwritten to {folder}")
+    raise typer.Exit(1 if report.failed else 0)
+
+
 @aoi_app.command("check")
 def aoi_check(home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """Check all areas, profiles, catalogues and model cards, without network.
