@@ -11,6 +11,7 @@
         ├── CatalogError      a catalogue did not answer or answered nonsense
         ├── SceneError        a scene cannot be used and says why
         ├── ReadError         pixels could not be read after all retries
+        ├── WriteError        a result or the state could not be written
         └── StateError        what an earlier night left cannot be used
 
 Anything else that is raised is a bug and shows its traceback.
@@ -51,6 +52,10 @@ class SceneError(PartError):
 
 class ReadError(PartError):
     """Pixels could not be read after all retries."""
+
+
+class WriteError(PartError):
+    """A result or the state could not be written."""
 
 
 class StateError(PartError):

@@ -3,13 +3,12 @@
 In: paths. Out: raw item dicts with absolute hrefs. Knows nothing of Sentinel-2.
 """
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import disk
 from pipeline.catalog import assets
 from pipeline.config import Catalog
 from pipeline.errors import CatalogError
@@ -31,8 +30,8 @@ def read(catalog: Catalog, *, name: str) -> list[dict[str, Any]]:
     path = Path(catalog.url)
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as err:
-        raise CatalogError(f"catalogue {name}: {path}: not readable as JSON ({err}); check or replace it") from err
+    except (OSError, ValueError, RecursionError) as err:
+        raise CatalogError(f"catalogue {name}: not readable as JSON ({err}); check or replace {path}") from err
     items = [document] if isinstance(document, dict) and document.get("type") == "Feature" else None
     if items is None and isinstance(document, dict) and document.get("type") == "FeatureCollection":
         items = document.get("features")
@@ -47,21 +46,11 @@ def save(items: Sequence[dict[str, Any]], path: Path) -> None:
     """Write an ItemCollection whole: aside first, then in its place.
 
     Raises:
-        CatalogError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     text = json.dumps({"type": "FeatureCollection", "features": list(items)})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        aside.replace(path)
-    except OSError as err:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise CatalogError(f"{path}: the list of items cannot be written ({err}); free space or rights") from err
+    with disk.whole(path) as handle:
+        handle.write(text.encode())
 
 
 def _placed(item: dict[str, Any], folder: str) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import grid
+from pipeline import disk, grid
 from pipeline.alerts import detections, link
 from pipeline.config import Evidence, Rules
 from pipeline.detect import detector, evidence
 from pipeline.detect.pair import change_pair
-from pipeline.errors import RasterError
+from pipeline.errors import ConfigError, RasterError
 from pipeline.grid import Granule, Window
 from pipeline.nightly.workers import progress
 from pipeline.publish import geojson, rasters
@@ -73,6 +73,8 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     Raises:
         RasterError: a file is missing or unreadable, a band is missing, or the grids differ.
         ModelError: the model cannot be used.
+        ConfigError: `out` cannot be made.
+        WriteError: the disk is full.
     """
     network = detector.cached(str(options.weights))
     earlier, later = read(before, options.bands), read(after, options.bands)
@@ -97,7 +99,8 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
         after_scenes={granule.mgrs: {after.name: options.seen or evidence.EPOCH}},
     )
     alerts = link.link(found, (), tonight=tonight, rules=Evidence())
-    out.mkdir(parents=True, exist_ok=True)
+    with disk.writing(out, ConfigError):
+        out.mkdir(parents=True, exist_ok=True)
     rasters.write_change(out / "change.tif", probability, epsg=later.epsg, transform=later.transform)
     geojson.write(out / "alerts.geojson", alerts)
     observed = float(np.isfinite(probability[0]).sum()) * abs(later.transform.a * later.transform.e) / 1e6

@@ -8,7 +8,7 @@ is kept too (`before.json`): running the same night again starts from there and 
 import fcntl
 import io
 import json
-import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import disk, grid
 from pipeline.errors import ConfigError, StateError
 
 FORMAT = 1
@@ -63,13 +64,16 @@ class Store:
 
         Raises:
             ConfigError: a later night has already been run.
-            StateError: a manifest cannot be read.
+            StateError: a manifest is missing or cannot be read.
         """
         last = _read(self.folder / "night.json")
         if last.as_of is None or last.as_of < as_of:
             return last
         if last.as_of == as_of:
-            return _read(self.folder / "before.json")
+            before = self.folder / "before.json"
+            if not before.exists():
+                raise StateError(f"{before}: is missing, and {as_of} starts from it; restore it, or run a later night")
+            return _read(before)
         raise ConfigError(
             f"{self.folder}: the last night is {last.as_of}, later than {as_of}; "
             "use 'vanwatch replay' to run earlier nights apart from the live state"
@@ -80,13 +84,21 @@ class Store:
         return _read(self.folder / "night.json")
 
     def commit(self, before: Manifest, after: Manifest) -> None:
-        """Make `after` the last whole night, and drop arrays that neither names."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Make `after` the last whole night, and drop arrays that neither names and normals of earlier periods.
+
+        Raises:
+            WriteError: the disk is full, or the folder cannot be written to; the night before stays the last.
+        """
         _write(self.folder / "before.json", before)
         _write(self.folder / "night.json", after)
         named = {*before.tiles.values(), *after.tiles.values()}
         for path in self.arrays.glob("*"):
             if path.name not in named:
+                path.unlink(missing_ok=True)
+        dated = {path: _anchor(path.name) for path in self.normals.glob("*")}
+        newest = max(dated.values(), default="")
+        for path, anchor in dated.items():
+            if anchor < newest or path.name.startswith("."):  # the latter is what a killed run left
                 path.unlink(missing_ok=True)
 
 
@@ -95,10 +107,12 @@ def locked(folder: Path) -> Iterator[None]:
     """One run at a time per home; the lock goes with the process, however it ends.
 
     Raises:
-        ConfigError: another run holds it.
+        ConfigError: another run holds it, or the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as handle:
+    with disk.writing(folder, ConfigError):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / "lock").open("a")
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
@@ -107,19 +121,17 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays aside, flush, and rename: the file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as handle:
-        with zipfile.ZipFile(handle, "w") as archive:
-            for name, values in arrays.items():
-                member = io.BytesIO()
-                np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
-                entry = zipfile.ZipInfo(f"{name}.npy")  # its fixed date keeps the bytes the same every time
-                archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=1)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(aside, path)
+    """Write arrays aside, flush, and rename: the file is whole or absent.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written to.
+    """
+    with disk.whole(path) as handle, zipfile.ZipFile(handle, "w") as archive:
+        for name, values in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")  # its fixed date keeps the bytes the same every time
+            archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -135,6 +147,12 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise StateError(f"{path}: not readable ({err}); restore it from a backup, or replay the AOI") from err
 
 
+def _anchor(name: str) -> str:
+    """The date in the name of a normal or a reference."""
+    found = re.search(r"\d{4}-\d\d-\d\d", name)
+    return found.group() if found else ""
+
+
 def _read(path: Path) -> Manifest:
     if not path.exists():
         return Manifest()
@@ -144,12 +162,12 @@ def _read(path: Path) -> Manifest:
             raise StateError(f"{path}: format {values['format']}, this version writes {FORMAT}; replay the AOI")
         return Manifest(
             as_of=date.fromisoformat(values["as_of"]) if values["as_of"] else None,
-            granules=tuple(values["granules"]),
-            ledger=values["ledger"],
+            granules=tuple(grid.granule(name).mgrs for name in values["granules"]),
+            ledger={key: dict(entry) for key, entry in values["ledger"].items()},
             alerts=tuple(values["alerts"]),
             tiles=values["tiles"],
         )
-    except (ValueError, KeyError, TypeError, OSError) as err:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as err:
         raise StateError(f"{path}: not readable ({err}); restore it from a backup, or replay the AOI") from err
 
 
@@ -162,9 +180,5 @@ def _write(path: Path, manifest: Manifest) -> None:
         "alerts": list(manifest.alerts),
         "tiles": manifest.tiles,
     }
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as handle:
-        json.dump(values, handle, indent=1, sort_keys=True)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(aside, path)
+    with disk.whole(path) as handle:
+        handle.write(json.dumps(values, indent=1, sort_keys=True).encode())

@@ -6,7 +6,6 @@ every night does. The archive's own CRC-32 of every array tells a broken file.
 """
 
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pipeline import grid
+from pipeline import disk, grid
 from pipeline.errors import StateError
 from pipeline.schema import Normal
 
@@ -33,15 +32,10 @@ def save(folder: Path, key: str, normal: Normal) -> None:
 
     Raises:
         ValueError: the key cannot be a file name.
+        WriteError: the disk is full, or the folder cannot be written to.
     """
-    path = _path(folder, key)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{key}.{os.getpid()}.npz"
-    with aside.open("wb") as handle:
+    with disk.whole(_path(folder, key)) as handle:
         np.savez(handle, meta=np.frombuffer(_meta(normal).encode(), np.uint8), **_arrays(normal))
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(aside, path)
 
 
 def load(folder: Path, key: str) -> Normal | None:

@@ -16,7 +16,7 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import grid
+from pipeline import disk, grid
 from pipeline.schema import KINDS, Alert, Kind, Status
 
 DECIMALS = 7
@@ -28,8 +28,13 @@ _UNKNOWN = date(1970, 1, 1)
 
 
 def write(path: Path, alerts: Iterable[Alert]) -> None:
-    """Write alerts as a feature collection, one feature a line."""
-    path.write_text(render(alerts), encoding="utf-8", newline="\n")
+    """Write alerts as a feature collection, one feature a line.
+
+    Raises:
+        WriteError: the disk is full, or the folder cannot be written to.
+    """
+    with disk.whole(path) as handle:
+        handle.write(render(alerts).encode())
 
 
 def render(alerts: Iterable[Alert]) -> str:

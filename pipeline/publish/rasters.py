@@ -15,29 +15,16 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import rasterio
-import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window as FileWindow
 
 from pipeline.grid import RESOLUTION_M, Tile
+from pipeline.publish import cogs
+from pipeline.publish.cogs import Layer
 from pipeline.schema import KINDS
 
-BLOCK_PX = 512
 _MARK = ".part.tif"
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """What one kind of raster holds."""
-
-    dtype: str
-    nodata: float
-    descriptions: tuple[str, ...]
-    """One per band."""
-    scale: float = 1.0
-    """Value of one digital number."""
 
 
 CHANGE = Layer("float32", math.nan, KINDS)
@@ -98,10 +85,11 @@ class Mosaics:
         self._open: dict[tuple[str, int], Any] = {}
 
     def __enter__(self) -> Self:
-        for name, layer in self._layers.items():
-            for frame in self._frames:
-                path = self._folder / (file_name(name, frame, self._frames[0]) + _MARK)
-                self._open[name, frame.epsg] = self._stack.enter_context(_create(path, layer, frame))
+        with cogs.telling(self._folder):
+            for name, layer in self._layers.items():
+                for frame in self._frames:
+                    path = self._folder / (file_name(name, frame, self._frames[0]) + _MARK)
+                    self._open[name, frame.epsg] = self._stack.enter_context(_create(path, layer, frame))
         return self
 
     def add(self, name: str, tile: Tile, values: NDArray[Any]) -> None:
@@ -131,16 +119,18 @@ class Mosaics:
         if known.any():
             target = self._open[name, frame.epsg]
             place = FileWindow(col + cols.start, row + rows.start, part.shape[2], part.shape[1])
-            whole = part if known.all() else np.where(known, part, target.read(window=place))
-            target.write(whole, window=place)
+            with cogs.telling(self._folder):
+                whole = part if known.all() else np.where(known, part, target.read(window=place))
+                target.write(whole, window=place)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
         try:
-            for (name, _), dataset in self._open.items() if kind is None else ():
-                _to_cog(Path(dataset.name), Path(dataset.name.removesuffix(_MARK)), self._layers[name])
+            with cogs.telling(self._folder):
+                self._stack.close()
+                for (name, _), dataset in self._open.items() if kind is None else ():
+                    cogs.finish(Path(dataset.name), Path(dataset.name.removesuffix(_MARK)), self._layers[name])
         finally:
             for dataset in self._open.values():
                 Path(dataset.name).unlink(missing_ok=True)
@@ -157,9 +147,10 @@ def write_change(path: Path, probability: NDArray[np.float32], *, epsg: int, tra
     """
     part = path.with_name(path.name + _MARK)
     try:
-        with _new(part, CHANGE, probability.shape[1:], epsg=epsg, transform=transform) as target:
-            target.write(probability)
-        _to_cog(part, path, CHANGE)
+        with cogs.telling(path):
+            with cogs.create(part, CHANGE, probability.shape[1:], epsg=epsg, transform=transform) as target:
+                target.write(probability)
+            cogs.finish(part, path, CHANGE)
     finally:
         part.unlink(missing_ok=True)
 
@@ -170,45 +161,4 @@ def _missing(values: NDArray[Any], layer: Layer) -> NDArray[np.bool_]:
 
 
 def _create(path: Path, layer: Layer, frame: Frame) -> Any:
-    return _new(path, layer, (frame.height, frame.width), epsg=frame.epsg, transform=frame.transform)
-
-
-def _new(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, transform: Affine) -> Any:
-    """A sparse GeoTIFF to write into and read from."""
-    target = rasterio.open(
-        path,
-        "w+",
-        driver="GTiff",
-        dtype=layer.dtype,
-        nodata=layer.nodata,
-        count=len(layer.descriptions),
-        height=shape[0],
-        width=shape[1],
-        crs=f"EPSG:{epsg}",
-        transform=transform,
-        tiled=True,
-        blockxsize=BLOCK_PX,
-        blockysize=BLOCK_PX,
-        sparse_ok=True,
-        bigtiff="IF_SAFER",
-    )
-    target.descriptions = layer.descriptions
-    target.scales = (layer.scale,) * len(layer.descriptions)
-    target.offsets = (0.0,) * len(layer.descriptions)
-    return target
-
-
-def _to_cog(source: Path, target: Path, layer: Layer) -> None:
-    """Copy; blocks without data are left out of the file. Its bytes do not depend on the number of threads."""
-    rasterio.shutil.copy(
-        source,
-        target,
-        driver="COG",
-        compress="DEFLATE",
-        predictor="YES",
-        blocksize=BLOCK_PX,
-        overview_resampling="AVERAGE" if np.dtype(layer.dtype).kind == "f" else "NEAREST",
-        sparse_ok=True,
-        bigtiff="IF_SAFER",
-        num_threads="ALL_CPUS",
-    )
+    return cogs.create(path, layer, (frame.height, frame.width), epsg=frame.epsg, transform=frame.transform)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.catalog import files
 from pipeline.config import Catalog
-from pipeline.errors import CatalogError
+from pipeline.errors import CatalogError, WriteError
 
 ITEM = {
     "type": "Feature",
@@ -71,5 +71,5 @@ def test_read_of_items_with_broken_assets_leaves_them_to_the_parser(tmp_path: Pa
 
 def test_save_that_cannot_write_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("a file, not a folder")
-    with pytest.raises(CatalogError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         files.save([], tmp_path / "blocked" / "items.json")

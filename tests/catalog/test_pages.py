@@ -1,6 +1,5 @@
 import copy
 import json
-import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -143,9 +142,8 @@ def test_d13_fault_on_a_later_page_is_repeated_there(serve: Any, reply: Any) -> 
 
 def test_d13_slow_answer_is_given_up_and_asked_again(serve: Any, reply: Any) -> None:
     server = serve([reply(page("a"), delay_s=1.0), reply(page("a"))])
-    began = time.monotonic()
     assert ids(fetch(server.catalog(timeout_s=0.2))) == ["a"]
-    assert time.monotonic() - began < 1.0
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("fault", ["cut", "garbled", "json"])

@@ -100,3 +100,39 @@ def test_locked_home_refuses_a_second_run_and_frees_when_the_first_is_killed(tmp
 def test_manifest_file_is_plain_json_that_people_can_read(tmp_path: Path) -> None:
     Store(tmp_path).commit(Manifest(), night(1))
     assert json.loads((tmp_path / "night.json").read_text())["as_of"] == "2026-05-01"
+
+
+def test_load_of_the_same_night_without_the_one_before_never_starts_from_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.commit(night(1), night(2))
+    (tmp_path / "before.json").unlink()
+    with pytest.raises(StateError, match=r"before\.json: is missing.*run a later night"):
+        store.load(date(2026, 5, 2))
+
+
+@pytest.mark.parametrize(("key", "value"), [("granules", ["99ZZZ"]), ("ledger", {"a": 3}), ("ledger", [1])])
+def test_load_of_a_manifest_with_nonsense_inside_names_the_file(tmp_path: Path, key: str, value: object) -> None:
+    Store(tmp_path).commit(Manifest(), night(1))
+    path = tmp_path / "night.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(StateError, match=r"night\.json: not readable"):
+        Store(tmp_path).last()
+
+
+def test_commit_drops_normals_of_earlier_periods_and_what_a_killed_run_left(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name in (
+        "t_2026-03-01_ab.npz",
+        "reference_44QKE_2026-03-01.npz",
+        "t_2026-03-31_ab.npz",
+        ".t_2026-03-31.9.part",
+    ):
+        state.save_arrays(store.normals / name, {"a": np.zeros(3)})
+    store.commit(Manifest(), night(1))
+    assert [path.name for path in store.normals.iterdir()] == ["t_2026-03-31_ab.npz"]
+
+
+def test_locked_folder_that_cannot_be_made_is_wrong_input(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(ConfigError, match=r"state: cannot be written"), state.locked(tmp_path / "state"):
+        pass

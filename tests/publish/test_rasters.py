@@ -16,10 +16,10 @@ from rasterio import shutil
 from shapely import Point, box, geometry
 
 from pipeline import grid
-from pipeline.publish import rasters
+from pipeline.publish import cogs, rasters
 from pipeline.sensors import BANDS
 
-REFLECTANCE = rasters.Layer("uint16", 0, BANDS, scale=1e-4)
+REFLECTANCE = cogs.Layer("uint16", 0, BANDS, scale=1e-4)
 LAYERS = {"change": rasters.CHANGE, "after": REFLECTANCE}
 PROJ = "https://stac-extensions.github.io/projection/v1.1.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"

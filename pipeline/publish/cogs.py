@@ -1,0 +1,129 @@
+"""One cloud-optimised GeoTIFF: created, filled by others, and copied into its place, whole or not at all.
+
+In: shapes and arrays. Out: files. Knows no tiles.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from rasterio._err import CPLE_BaseError  # what rasterio.shutil lets through; no public module has it
+from rasterio.errors import RasterioError
+
+from pipeline.errors import WriteError
+
+BLOCK_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one kind of raster holds."""
+
+    dtype: str
+    nodata: float
+    descriptions: tuple[str, ...]
+    """One per band."""
+    scale: float = 1.0
+    """Value of one digital number."""
+
+
+def create(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, transform: Affine) -> Any:
+    """A sparse GeoTIFF to write into and read from."""
+    target = rasterio.open(
+        path,
+        "w+",
+        driver="GTiff",
+        dtype=layer.dtype,
+        nodata=layer.nodata,
+        count=len(layer.descriptions),
+        height=shape[0],
+        width=shape[1],
+        crs=f"EPSG:{epsg}",
+        transform=transform,
+        tiled=True,
+        blockxsize=BLOCK_PX,
+        blockysize=BLOCK_PX,
+        sparse_ok=True,
+        bigtiff="IF_SAFER",
+    )
+    target.descriptions = layer.descriptions
+    target.scales = (layer.scale,) * len(layer.descriptions)
+    target.offsets = (0.0,) * len(layer.descriptions)
+    return target
+
+
+def finish(source: Path, target: Path, layer: Layer) -> None:
+    """Copy to a COG that is whole or absent. Its bytes do not depend on the number of threads.
+
+    Args:
+        source: made by `create`; blocks without data are left out of the copy.
+        target: replaced if it is there.
+        layer: what it holds.
+
+    Raises:
+        RasterioError, OSError: the disk is full or may not be written to; see `telling`.
+    """
+    aside = target.with_name(f"{target.name}.part")
+    try:
+        _copy(source, aside, layer)
+        _check_whole(aside)
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path, layer: Layer) -> None:
+    rasterio.shutil.copy(
+        source,
+        target,
+        driver="COG",
+        compress="DEFLATE",
+        predictor="YES",
+        blocksize=BLOCK_PX,
+        overview_resampling="AVERAGE" if np.dtype(layer.dtype).kind == "f" else "NEAREST",
+        sparse_ok=True,
+        bigtiff="IF_SAFER",
+        num_threads="ALL_CPUS",
+    )
+
+
+def _check_whole(path: Path) -> None:
+    """GDAL tells nobody when the disk was full as it closed a file: then its last blocks lie beyond its end.
+
+    Raises:
+        RasterioError: a directory cannot be read, or a block lies beyond the end.
+    """
+    with rasterio.open(path) as dataset:
+        levels = len(dataset.overviews(1))
+    for level in (None, *range(levels)):
+        with rasterio.open(path, **({} if level is None else {"overview_level": level})) as dataset:
+            ends = [_block_end(dataset, place) for place, _ in dataset.block_windows(1)]
+        if max(ends) > path.stat().st_size:
+            raise RasterioError(f"{path} is cut off")
+
+
+def _block_end(dataset: Any, place: tuple[int, int]) -> int:
+    """Where a block ends in its file; 0 if the file leaves it out."""
+    row, col = place
+    told = [dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")]
+    return sum(int(number or 0) for number in told)
+
+
+@contextmanager
+def telling(place: Path) -> Iterator[None]:
+    """Tell in one line what GDAL says of a disk that is full or may not be written to.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    try:
+        yield
+    except (RasterioError, CPLE_BaseError, OSError) as err:
+        raise WriteError(f"{place}: cannot be written ({err}); check that it may be written to and has room") from err
