@@ -131,6 +131,15 @@ class ModelCard(Part):
         return f"{self.name}-{self.version}+{self.sha256[:8]}"
 
 
+def folder_of(model: str, weights: Path) -> Path:
+    """Where a model lies: a folder in `weights`, or else a path, from the current folder if it is relative.
+
+    If neither holds a card, the folder in `weights` is given, for the error that follows.
+    """
+    named, given = weights / model, Path(model).absolute()
+    return given if (given / "card.json").is_file() and not (named / "card.json").is_file() else named
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a card.
 

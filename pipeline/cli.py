@@ -118,20 +118,25 @@ def detect(
     bands: Annotated[str, typer.Option(help="Names of the bands in file order, like B02,B03,B04,B08,B11,B12.")] = "",
     day: Annotated[str, typer.Option("--date", help="Day of the later image, like 2026-05-01.")] = "",
     model: Annotated[str, typer.Option(help="Folder in models/weights/, or a path.")] = "vanwatch-s",
-    profile: Annotated[Path | None, typer.Option(help="Profile whose rules are used.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Profile whose rules and use count.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change between two GeoTIFFs on one grid, without state or catalogue.
 
     Example: vanwatch detect before.tif after.tif --out found/
     """
+    from models import card
     from pipeline import config
     from pipeline.nightly import pair, run
 
-    rules = config.load_profile(profile).rules if profile else config.Rules()
+    rules, weights = config.Rules(), card.folder_of(model, run.BUILT_IN_WEIGHTS)
+    if profile:
+        told = config.load_profile(profile)
+        watch.check_card(told, source=str(profile), model=model)
+        rules = told.rules
     names = tuple(name.strip() for name in bands.split(",")) if bands else ()
     seen = _date(day, "--date") if day else None
-    options = pair.PairOptions(run.BUILT_IN_WEIGHTS / model, names, rules, seen)
+    options = pair.PairOptions(weights, names, rules, seen)
     if pairs and not (before or after):
         reports = pair.detect_folder(pairs, out, options)
     elif before and after and not pairs:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ModelCard, read_card
+from models.card import ModelCard, folder_of, read_card
 from pipeline import __version__, grid
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
@@ -67,7 +67,7 @@ def card_of(weights: Path, aoi: Aoi) -> ModelCard:
     Raises:
         ModelError: there is no such card, or it is wrong.
     """
-    path = weights / aoi.profile.detect.model / "card.json"
+    path = folder_of(aoi.profile.detect.model, weights) / "card.json"
     try:
         return read_card(path)
     except (OSError, ValueError) as err:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rasterio import features
 from scipy import ndimage
 
+from models import card
 from pipeline import grid, schema
 from pipeline.alerts import detections
 from pipeline.detect import change, detector, evidence
@@ -110,7 +111,7 @@ def _site(job: PlantJob) -> _Site:
     """The tile with its normal and the newest looks that see enough of it."""
     told = job.tile
     store = blocks.BlockStore(told.scratch, told.profile.read)
-    network = detector.cached(str(told.weights / told.profile.detect.model))
+    network = detector.cached(str(card.folder_of(told.profile.detect.model, told.weights)))
     window = told.tile.window.grown(network.halo_px + residual.REACH_PX)
     normal = task.normal_for(told, window, store)
     owned, core = told.tile.owned(), told.tile.window.within(window)

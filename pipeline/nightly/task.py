@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import card
 from pipeline.config import Profile
 from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence
@@ -94,7 +95,7 @@ def run(job: TileJob) -> TileAnswer:
     """
     clock = _Clock()
     blockstore = blocks.BlockStore(job.scratch, job.profile.read)
-    network = detector.cached(str(job.weights / job.profile.detect.model))
+    network = detector.cached(str(card.folder_of(job.profile.detect.model, job.weights)))
     margin = network.halo_px + residual.REACH_PX
     normal = normal_for(job, job.tile.window.grown(margin), blockstore)
     clock.lap("normal")

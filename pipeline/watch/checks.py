@@ -74,24 +74,26 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
     )
 
 
-def check_card(profile: Profile, *, source: str, weights: Path = WEIGHTS) -> card.ModelCard:
+def check_card(profile: Profile, *, source: str, model: str = "", weights: Path = WEIGHTS) -> card.ModelCard:
     """Read the card of the model that a profile names, and check that it may be used so.
 
     Args:
         profile: `detect.model` and `use` are looked at.
         source: the profile's file, named in errors.
+        model: in place of the profile's.
         weights: folder of the models that come with the project.
 
     Raises:
         ConfigError: there is no such model, its card is wrong, or its terms do not permit the use.
     """
-    folder = weights / profile.detect.model
+    named = model or profile.detect.model
+    folder = card.folder_of(named, weights)
     try:
         found = card.read_card(folder / "card.json")
     except FileNotFoundError as err:
         there = ", ".join(sorted(path.parent.name for path in weights.glob("*/card.json"))) or "none"
         raise ConfigError(
-            f"{source}: detect.model: {profile.detect.model!r} has no {folder / 'card.json'}; there are: {there}"
+            f"{source}: detect.model: {named!r} has no {folder / 'card.json'}; there are: {there}"
         ) from err
     except (OSError, ValueError) as err:
         raise ConfigError(f"{source}: detect.model: {err}") from err

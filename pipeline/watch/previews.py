@@ -46,6 +46,6 @@ def describe_preview(found: Preview) -> str:
 
 def _halo_px(profile: Profile) -> int:
     try:
-        return card.read_card(checks.WEIGHTS / profile.detect.model / "card.json").halo_px
+        return card.read_card(card.folder_of(profile.detect.model, checks.WEIGHTS) / "card.json").halo_px
     except (OSError, ValueError):
         return _USUAL_HALO_PX  # a preview needs no model; `check` is where a wrong card is an error

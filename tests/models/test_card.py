@@ -73,6 +73,20 @@ def test_read_card_missing_key_is_named(tmp_path: Path) -> None:
         cards.read_card(tmp_path / "card.json")
 
 
+def test_folder_of_named_model_before_a_path_and_a_path_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights"
+    for folder in (weights / "named", tmp_path / "here" / "named", tmp_path / "here" / "own"):
+        folder.mkdir(parents=True)
+        (folder / "card.json").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert cards.folder_of("named", weights) == weights / "named"
+    assert cards.folder_of("own", weights) == tmp_path / "here" / "own"
+    assert cards.folder_of(str(tmp_path / "here" / "named"), weights) == tmp_path / "here" / "named"
+    assert cards.folder_of("gone", weights) == weights / "gone"
+
+
 def test_d35_permits_only_what_the_terms_name() -> None:
     terms = Terms(licence="some", allowed=("environment",), forbidden=("enforcement",))
     assert terms.permits("environment")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from datetime import date
@@ -23,7 +24,7 @@ CARD: dict[str, Any] = {
     "terms": {"licence": "Apache-2.0", "allowed": ["environment", "research", "enforcement"]},
     "seed": 1,
     "created": str(date(2026, 1, 1)),
-    "sha256": "0" * 64,
+    "sha256": hashlib.sha256(b"").hexdigest(),
 }
 
 
