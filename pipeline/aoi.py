@@ -22,6 +22,7 @@ from pipeline.errors import ConfigError
 
 _GEOD = Geod(ellps="WGS84")
 MIN_AREA_KM2 = 0.01
+_WGS84 = re.compile(r"CRS84|\bEPSG:{1,2}(\d[.\d]*:)?4326\b")
 
 
 class Properties(Model):
@@ -86,7 +87,7 @@ def load(path: Path, configs: Path) -> Aoi:
             f"{path}: properties.id: use lower-case letters, digits and '-', starting with a letter, "
             f"got {properties.id!r}"
         )
-    profile = config.load_profile(configs / f"{properties.profile}.toml", properties.overrides, source=str(path))
+    profile = _profile(path, properties, configs)
     geometry = _geometry(path, feature)
     _check_area(path, geometry, profile)
     return Aoi(properties.id, properties.name, properties.enabled, geometry, properties.profile, profile, path)
@@ -112,28 +113,40 @@ def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
         if item.id in first:
             mistakes.append(f"{item.path}: properties.id: {item.id!r} is taken by {first[item.id]}")
         first.setdefault(item.id, item.path)
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
+    if mistakes:  # one in a profile is told once, not for each of its AOIs
+        raise ConfigError("\n".join(dict.fromkeys("\n".join(mistakes).splitlines())))
     return tuple(found)
+
+
+def _profile(path: Path, properties: Properties, configs: Path) -> Profile:
+    there = config.profile_paths(configs)
+    found = next((one for one in there if one.stem == properties.profile), None)
+    if found is None:
+        names = ", ".join(one.stem for one in there) or "none"
+        raise ConfigError(f"{path}: properties.profile: {properties.profile!r} is not in {configs}; there are: {names}")
+    return config.load_profile(found, properties.overrides, source=str(path))
 
 
 def _feature(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as err:
-        raise ConfigError(f"{path}: no such file") from err
-    except (ValueError, OSError) as err:
-        raise ConfigError(f"{path}: not readable as GeoJSON: {err}") from err
+        raise ConfigError(f"{path}: no such file; give the path of a GeoJSON file") from err
+    except (ValueError, OSError, RecursionError) as err:
+        raise ConfigError(f"{path}: not readable as GeoJSON: {err}; save it again as GeoJSON") from err
     if not isinstance(document, dict):
-        raise ConfigError(f"{path}: not a GeoJSON object")
+        raise ConfigError(f"{path}: not a GeoJSON object; save it again as GeoJSON")
     crs = document.get("crs")
-    if crs is not None and "CRS84" not in json.dumps(crs) and "4326" not in json.dumps(crs):
+    if crs is not None and not _WGS84.search(json.dumps(crs)):
         raise ConfigError(
             f"{path}: crs: GeoJSON is always WGS84; reproject with: ogr2ogr -t_srs EPSG:4326 -lco RFC7946=YES"
         )
-    features = document.get("features", []) if document.get("type") == "FeatureCollection" else [document]
-    if len(features) != 1 or not isinstance(features[0], dict) or features[0].get("type") != "Feature":
+    listed = document.get("features") if document.get("type") == "FeatureCollection" else [document]
+    features = listed if isinstance(listed, list) else []
+    if len(features) != 1:
         raise ConfigError(f"{path}: must hold exactly one Feature, found {len(features)}; use a file per AOI")
+    if not isinstance(features[0], dict) or features[0].get("type") != "Feature":
+        raise ConfigError(f"{path}: holds no Feature with properties; see README.md for what an AOI needs")
     return dict(features[0])
 
 
@@ -145,25 +158,35 @@ def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
     try:
         with np.errstate(invalid="ignore"):  # what is not a number is refused below, by name
             geometry = shapely.force_2d(shape(source))
+        rings = [ring for part in _polygons(source) for ring in part]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as err:
         raise ConfigError(f"{path}: geometry: not readable: {err}") from err
     if geometry.is_empty:
         raise ConfigError(f"{path}: geometry: is empty; draw the area")
+    if any(list(ring[0]) != list(ring[-1]) for ring in rings):
+        raise ConfigError(f"{path}: geometry: a ring is not closed; end it with the position that it begins with")
     coordinates = shapely.get_coordinates(geometry)
     if not np.isfinite(coordinates).all():
         raise ConfigError(f"{path}: geometry: holds coordinates that are not finite numbers")
     if np.abs(coordinates[:, 0]).max() > 360 or coordinates[:, 1].max() > 84 or coordinates[:, 1].min() < -80:
         raise ConfigError(
-            f"{path}: geometry: coordinates must be degrees (longitude, latitude up to 84 N and 80 S); these "
-            "look like metres: reproject to EPSG:4326"
+            f"{path}: geometry: coordinates must be degrees: longitude, then latitude from -80 to 84, got up to "
+            f"{np.abs(coordinates[:, 0]).max():g}, {np.abs(coordinates[:, 1]).max():g}; reproject to EPSG:4326, or "
+            "exchange the two"
         )
     whole = grid.unwrapped(geometry)
     if not whole.is_valid:
         raise ConfigError(
             f"{path}: geometry: {shapely.is_valid_reason(whole).split('[')[0].lower()}; "
-            "redraw the ring so that it does not cross itself"
+            "redraw it so that every ring encloses ground and does not cross itself"
         )
     return grid.split_at_antimeridian(geometry)
+
+
+def _polygons(source: dict[str, Any]) -> list[Any]:
+    """The rings of each part as they stand in the file: shapely closes open ones without a word."""
+    found: list[Any] = [source["coordinates"]] if source["type"] == "Polygon" else source["coordinates"]
+    return found
 
 
 def _check_area(path: Path, geometry: BaseGeometry, profile: Profile) -> None:

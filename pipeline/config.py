@@ -18,6 +18,9 @@ PATCH_PX = 256
 on the tile size."""
 
 
+_NOT_PROFILES = ("catalogs", "train")
+
+
 class Model(BaseModel):
     """Base of all configuration: frozen, no unknown keys, no silent conversions."""
 
@@ -194,7 +197,7 @@ class Catalog(Model):
     """Where scenes are searched."""
 
     url: str
-    """STAC API root, or the path of an ItemCollection file."""
+    """STAC API root with http:// or https://, or the path of an ItemCollection file."""
     collections: tuple[str, ...] = Field(default=(), strict=False)
     """Collections to search, in order of preference; empty for a file."""
     signer: Literal["", "planetary-computer"] = ""
@@ -209,6 +212,12 @@ class Catalog(Model):
     """Tries per request, with growing pauses; 429's Retry-After is respected."""
     backoff_s: float = Field(default=1.0, ge=0, le=60)
     """First pause between tries; doubled for each further one."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if "://" in self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url must begin with http:// or https://, or be the path of a file")
+        return self
 
 
 def load_profile(path: Path, overrides: dict[str, Any] | None = None, *, source: str = "") -> Profile:
@@ -227,6 +236,11 @@ def load_profile(path: Path, overrides: dict[str, Any] | None = None, *, source:
     if not overrides:
         return profile
     return _validate(Profile, _merged(values, overrides), f"{source or path}: properties.overrides")
+
+
+def profile_paths(folder: Path) -> tuple[Path, ...]:
+    """The profiles in a folder of configuration, by name."""
+    return tuple(path for path in sorted(folder.glob("*.toml")) if path.stem not in _NOT_PROFILES)
 
 
 def load_catalogs(path: Path) -> dict[str, Catalog]:

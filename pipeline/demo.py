@@ -19,9 +19,10 @@ from rich.table import Table
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import grid
-from pipeline.errors import ConfigError
+from pipeline import disk, grid
+from pipeline.errors import ConfigError, PartError
 from pipeline.nightly import run
+from pipeline.publish import cogs
 from pipeline.simulate import scenes, serve
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,22 @@ class Score:
     """Properties of the alerts that lie on it."""
 
 
-def run_demo(out: Path, *, seed: int, workers: int | None, preset: str = "demo") -> int:
-    """Simulate a world, serve it, run its nights, and print what was planted and what was found.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a demo planted and what its nights found."""
+
+    planted: tuple[Score, ...]
+    others: tuple[dict[str, Any], ...]
+    """Properties of the alerts that lie on nothing planted."""
+    folder: str
+    """The results of the last night."""
+    picture: str
+    exit_code: int
+    """Of the nights."""
+
+
+def run_demo(out: Path, *, seed: int, workers: int | None, preset: str = "demo") -> Result:
+    """Simulate a world, serve it, run its nights, and compare what was planted with what was found.
 
     Args:
         out: folder for everything; a folder that holds something else is refused.
@@ -53,32 +68,35 @@ def run_demo(out: Path, *, seed: int, workers: int | None, preset: str = "demo")
         workers: processes; see `run.Options`.
         preset: size of the world.
 
-    Returns:
-        The exit code of the nights.
-
     Raises:
-        ConfigError: `out` holds something else.
+        ConfigError: `out` holds something else, or cannot be made.
+        PartError: the nights gave no result at all; their own words.
+        WriteError: the disk is full.
     """
-    home = prepare(out)
+    with disk.writing(out, ConfigError):
+        home = prepare(out)
     print(f"1 of 3  simulating a world of forest, fields, a river and a village (seed {seed}) ...", file=sys.stderr)
-    built = scenes.build(out / "world", seed=seed, start=FIRST_NIGHT, preset=preset)
+    with cogs.telling(out):
+        built = scenes.build(out / "world", seed=seed, start=FIRST_NIGHT, preset=preset)
     shutil.copy(built.aoi, home.aois / built.aoi.name)
     with serve.serve(built.items) as url:
         print(f"2 of 3  serving it as a STAC API on {url}, running {len(built.nights)} nights ...", file=sys.stderr)
         point_to(home, url)
         report = run.over(home, built.nights, run.Options(workers=workers))
+    for night in report.nights:
+        if night.error:
+            print(f"{night.as_of}: {night.error}", file=sys.stderr)
     folder = out / "out" / "latest" / report.nights[-1].aoi
+    if not folder.exists():
+        raise PartError(f"{out}: no night of the demo gave a result; the first: {report.nights[0].error}")
     print("3 of 3  comparing with what was planted", file=sys.stderr)
     alerts = json.loads((folder / "alerts.geojson").read_text(encoding="utf-8"))["features"]
     planted = json.loads(built.planted.read_text(encoding="utf-8"))["features"]
     scores, others = compare(planted, alerts)
     picture = out / "demo.png"
-    draw(folder, planted, alerts, picture)
-    describe(scores, others, folder, picture)
-    for night in report.nights:
-        if night.error:
-            print(f"{night.as_of}: {night.error}", file=sys.stderr)
-    return report.exit_code
+    with disk.writing(picture):
+        draw(folder, planted, alerts, picture)
+    return Result(scores, others, str(folder), str(picture), report.exit_code)
 
 
 def prepare(out: Path) -> run.Home:
@@ -88,8 +106,8 @@ def prepare(out: Path) -> run.Home:
         ConfigError: `out` holds something that no demo has made.
     """
     marker = out / ".vanwatch-demo"
-    if out.exists() and any(out.iterdir()) and not marker.exists():
-        raise ConfigError(f"{out}: is not empty and not of an earlier demo; name another folder with --out")
+    if out.is_file() or (out.exists() and any(out.iterdir()) and not marker.exists()):
+        raise ConfigError(f"{out}: is not empty, or a file, and not of an earlier demo; name another folder with --out")
     shutil.rmtree(out, ignore_errors=True)
     for name in ("aoi", "configs"):
         (out / name).mkdir(parents=True)
@@ -131,12 +149,12 @@ def _metres(feature: dict[str, Any]) -> BaseGeometry:
     return grid.reproject(geometry, 4326, home.epsg)
 
 
-def describe(scores: tuple[Score, ...], others: tuple[dict[str, Any], ...], folder: Path, picture: Path) -> None:
+def describe(result: Result) -> None:
     """Print the table and where to look."""
     table = Table(title="Planted and found")
     for column in ("planted", "since", "size", "found as", "status", "first seen", "size found"):
         table.add_column(column)
-    for score in scores:
+    for score in result.planted:
         best = sorted(score.found, key=lambda p: (p["kind"] != score.kind, -p["confidence"]))[:1]
         if not best:
             table.add_row(score.kind, score.start, score.size, "missed", "", "", "")
@@ -146,10 +164,10 @@ def describe(scores: tuple[Score, ...], others: tuple[dict[str, Any], ...], fold
         table.add_row(score.kind, score.start, score.size, *row)
     console = Console(width=110)
     console.print(table)
-    found = sum(bool(score.found) for score in scores)
-    print(f"{found} of {len(scores)} planted events found; {len(others)} alerts on nothing planted.")
-    print(f"Map:     {picture}")
-    print(f"In QGIS: drag {folder / 'alerts.geojson'} and {folder / 'after.tif'} into the window.")
+    found = sum(bool(score.found) for score in result.planted)
+    print(f"{found} of {len(result.planted)} planted events found; {len(result.others)} alerts on nothing planted.")
+    print(f"Map:     {result.picture}")
+    print(f"In QGIS: drag {result.folder}/alerts.geojson and {result.folder}/after.tif into the window.")
 
 
 def draw(folder: Path, planted: list[dict[str, Any]], alerts: list[dict[str, Any]], picture: Path) -> None:

@@ -4,7 +4,7 @@ In: a home folder with `aoi/` and `configs/`. Out: facts and their words. Uses n
 models it reads the cards only, and never imports torch.
 """
 
-from pipeline.watch.areas import Row, add, find, listing, table
+from pipeline.watch.areas import Row, add, describe_added, find, listing, table
 from pipeline.watch.checks import Report, check, check_card, describe
 from pipeline.watch.previews import Preview, describe_preview, preview
 
@@ -16,6 +16,7 @@ __all__ = [
     "check",
     "check_card",
     "describe",
+    "describe_added",
     "describe_preview",
     "find",
     "listing",

@@ -5,12 +5,11 @@ In: a home folder. Out: rows and `Aoi` values.
 
 import difflib
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import aoi, config
+from pipeline import aoi, config, disk
 from pipeline.aoi import Aoi
 from pipeline.errors import ConfigError
 from pipeline.watch import estimates
@@ -73,25 +72,29 @@ def find(home: Path, name: str) -> Aoi:
     raise ConfigError(f"{home / 'aoi'}: no AOI {name!r}; {hint}")
 
 
-def add(path: Path, home: Path) -> str:
+def add(path: Path, home: Path) -> Row:
     """Check a GeoJSON file and copy it to `aoi/<id>.geojson`.
 
     Returns:
-        What was done and what to do next, in words.
+        The new AOI.
 
     Raises:
         ConfigError: the file is wrong, or its id is taken; nothing was changed.
+        WriteError: the copy cannot be written.
     """
     area = aoi.load(path, home / "configs")
     target = home / "aoi" / f"{area.id}.geojson"
     taken = [other.path for other in _others(home) if other.id == area.id]
     if target.exists() or taken:
         raise ConfigError(f"{path}: properties.id: {area.id!r} is taken by {(taken or [target])[0]}; choose another")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(path, aside)
-    os.replace(aside, target)
-    return f"{target}: {area.name}, {area.area_km2:,.0f} km2; next: vanwatch aoi preview {area.id}"
+    with disk.whole(target) as handle:
+        handle.write(path.read_bytes())
+    return _row(aoi.load(target, home / "configs"), home / "configs")
+
+
+def describe_added(row: Row) -> str:
+    """What was done and what to do next, in words."""
+    return f"{row.path}: {row.name}, {row.area_km2:,.0f} km2; next: vanwatch aoi preview {row.id}"
 
 
 def _others(home: Path) -> tuple[Aoi, ...]:

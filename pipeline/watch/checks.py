@@ -3,6 +3,7 @@
 In: a home folder. Out: a `Report`, or all mistakes at once.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,6 @@ from pipeline.config import Profile
 from pipeline.errors import ConfigError
 
 WEIGHTS = Path(models.__file__).parent / "weights"
-_NOT_PROFILES = ("catalogs", "train")
 
 T = TypeVar("T")
 
@@ -52,8 +52,10 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
     profiles = _profiles(home / "configs", mistakes)
     found: set[str] = set()
     watched = [(str(path), profile) for path, profile in profiles.items()]
-    own = (area for area in areas if area.profile not in profiles.values())
-    watched += [(f"{area.path}: properties.overrides", area.profile) for area in own]
+    for area in areas:  # what an AOI has from its profile is the profile's mistake
+        base = profiles.get(home / "configs" / f"{area.profile_name}.toml")
+        if base is None or _named(base) != _named(area.profile):
+            watched.append((f"{area.path}: properties.overrides", area.profile))
     for source, profile in watched:
         if known is not None:
             mistakes += _unknown_catalogs(profile, known, source)
@@ -84,7 +86,7 @@ def check_card(profile: Profile, *, source: str, model: str = "", weights: Path 
         weights: folder of the models that come with the project.
 
     Raises:
-        ConfigError: there is no such model, its card is wrong, or its terms do not permit the use.
+        ConfigError: there is no such model, its card or weights are wrong, or its terms do not permit the use.
     """
     named = model or profile.detect.model
     folder = card.folder_of(named, weights)
@@ -97,14 +99,26 @@ def check_card(profile: Profile, *, source: str, model: str = "", weights: Path 
         ) from err
     except (OSError, ValueError) as err:
         raise ConfigError(f"{source}: detect.model: {err}") from err
-    if not (folder / "weights.safetensors").is_file():
-        raise ConfigError(f"{source}: detect.model: {folder} holds no weights.safetensors; install the model again")
+    _check_weights(folder / "weights.safetensors", found, source)
     if not found.terms.permits(profile.use):
         raise ConfigError(
             f"{source}: detect.model: the terms of {found.name} ({found.terms.licence}) do not permit "
             f"use = {profile.use!r}, only {', '.join(found.terms.allowed)}; name another model"
         )
     return found
+
+
+def _check_weights(path: Path, told: card.ModelCard, source: str) -> None:
+    """Weights that are absent, cut off or of another card are told before a night begins."""
+    try:
+        fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as err:
+        raise ConfigError(f"{source}: detect.model: no {path}; install the model again") from err
+    if fingerprint != told.sha256:
+        raise ConfigError(
+            f"{source}: detect.model: {path} is damaged or of another card (sha256 {fingerprint[:12]}..., "
+            f"the card says {told.sha256[:12]}...); install the model again"
+        )
 
 
 def describe(report: Report) -> str:
@@ -132,12 +146,16 @@ def _tried(load: Callable[[], T], mistakes: list[str]) -> T | None:
 
 def _profiles(folder: Path, mistakes: list[str]) -> dict[Path, Profile]:
     found = {}
-    for path in sorted(folder.glob("*.toml")):
-        if path.stem not in _NOT_PROFILES:
-            profile = _tried(partial(config.load_profile, path), mistakes)
-            if profile is not None:
-                found[path] = profile
+    for path in config.profile_paths(folder):
+        profile = _tried(partial(config.load_profile, path), mistakes)
+        if profile is not None:
+            found[path] = profile
     return found
+
+
+def _named(profile: Profile) -> tuple[str, str, tuple[str, ...]]:
+    """What a profile names outside itself."""
+    return profile.use, profile.detect.model, profile.search.catalogs
 
 
 def _unknown_catalogs(profile: Profile, known: Iterable[str], source: str) -> list[str]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models import card
+from pipeline import disk
 from pipeline.config import Profile
+from pipeline.errors import ConfigError
 from pipeline.watch import areas, checks, estimates, maps
 
 _USUAL_HALO_PX = 128  # for an estimate without a card
@@ -30,12 +32,13 @@ def preview(home: Path, name: str, out: Path | None = None) -> Preview:
         out: PNG to write; None means `<id>.png` in the current folder.
 
     Raises:
-        ConfigError: there is no such AOI, or it is wrong.
+        ConfigError: there is no such AOI, it is wrong, or the PNG cannot be written.
     """
     area = areas.find(home, name)
     path = out or Path(f"{area.id}.png")
     found = estimates.estimate(area, halo_px=_halo_px(area.profile))
-    maps.draw(area, found, path)
+    with disk.writing(path, ConfigError):
+        maps.draw(area, found, path)
     return Preview(found, str(path))
 
 

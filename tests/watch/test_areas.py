@@ -42,7 +42,7 @@ def test_find_unknown_id_suggests_the_nearest(home: Path) -> None:
 
 
 def test_add_good_file_copied_under_its_id(home: Path, tmp_path: Path) -> None:
-    said = watch.add(drawn(tmp_path), home)
+    said = watch.describe_added(watch.add(drawn(tmp_path), home))
     assert (home / "aoi" / "drawn.geojson").read_bytes() == drawn(tmp_path).read_bytes()
     assert "next: vanwatch aoi preview drawn" in said
     assert "drawn" in {row.id for row in watch.listing(home)}
