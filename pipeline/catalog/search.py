@@ -60,7 +60,8 @@ def search(
         save_to: where the listed items are saved as an ItemCollection, whole, before this returns.
 
     Raises:
-        CatalogError: no catalogue answered, or the list could not be saved; the message has a line for each.
+        CatalogError: no catalogue answered, or none with an item that is of use; the message has a line for each.
+        WriteError: the list could not be saved.
     """
     problems: list[str] = []
     for name, catalog in catalogs:
@@ -73,6 +74,13 @@ def search(
         if save_to is not None:
             files.save(items, save_to)
         parsed = parse.scenes(items, catalog=name, signer=catalog.signer, alternate=catalog.asset_alternate)
+        if parsed.problems:
+            log.warning("%s; of %d items %d are left out", parsed.problems[0], len(items), len(parsed.problems))
+        if items and not parsed.scenes:
+            problems.append(
+                f"catalogue {name}: none of its {len(items)} items is of use; the first: {parsed.problems[0]}"
+            )
+            continue
         days = [scene for scene in parsed.scenes if start <= scene.solar_day <= end]
         near = touching(geometry, {scene.granule for scene in days})
         scenes = merge.merge(scene for scene in days if scene.granule in near)

@@ -5,6 +5,7 @@ in whole.
 """
 
 import json
+import logging
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,20 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
-from pipeline import __version__, grid
+from pipeline import __version__, disk, grid, watch
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
 from pipeline.detect import evidence
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
 from pipeline.nightly import state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import geojson, night, rasters
+from pipeline.publish import cogs, geojson, night, rasters
 from pipeline.schema import KINDS, Alert, Detection, Status
 from pipeline.sensors import BANDS
 
+log = logging.getLogger(__name__)
 PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
 OUTSIDE, NEVER = 65535, 65534
 """Values of `seen.tif`: outside the AOI, and never seen clearly."""
@@ -48,17 +50,12 @@ class Night:
 
 
 def check_model(weights: Path, aoi: Aoi) -> None:
-    """Refuse a model whose terms forbid what the profile is for.
+    """Refuse a model that cannot be used, or whose terms forbid what the profile is for.
 
     Raises:
-        ModelError: the card or the weights cannot be used.
-        ConfigError: the terms forbid the use.
+        ConfigError: card or weights are missing or wrong, or the terms forbid the use.
     """
-    if not card_of(weights, aoi).terms.permits(aoi.profile.use):
-        raise ConfigError(
-            f"{aoi.path}: the terms of model {aoi.profile.detect.model!r} do not allow use = {aoi.profile.use!r}; "
-            "name another model in detect.model of the profile"
-        )
+    watch.check_card(aoi.profile, source=str(aoi.path), weights=weights)
 
 
 def card_of(weights: Path, aoi: Aoi) -> ModelCard:
@@ -84,13 +81,16 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
 
     Returns:
         The published folder, the manifest to commit, and counts for people.
+
+    Raises:
+        WriteError: the disk is full, or `out` cannot be written to; what was published before stays.
     """
     aoi = found.desk.aoi
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
     alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
-    with night.Night(out, found.desk.as_of, aoi.id) as files:
+    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
@@ -143,15 +143,18 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
     layers = {
-        "change": rasters.Layer("float32", float("nan"), KINDS, scale=1.0),
-        "before": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
-        "after": rasters.Layer("uint16", 0, BANDS, scale=1e-4),
-        "seen": rasters.Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing")),
+        "change": cogs.Layer("float32", float("nan"), KINDS, scale=1.0),
+        "before": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
+        "after": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
+        "seen": cogs.Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing")),
     }
     with rasters.Mosaics(folder, layers, plan.tiles) as mosaics:
         for tile in known:
-            for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
-                mosaics.add(name, tile, values)
+            try:
+                for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
+                    mosaics.add(name, tile, values)
+            except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
+                log.warning("%s", err)
 
 
 def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
