@@ -72,7 +72,7 @@ def nightly(
 ) -> None:
     """One night: new scenes since the last one, to published alerts.
 
-    Example: vanwatch nightly --aoi gadchiroli --as-of 2026-05-01
+    Example: vanwatch nightly --aoi gadchiroli-forest --as-of 2026-05-01
     """
     from pipeline.nightly import run
 
@@ -97,7 +97,7 @@ def replay(
 ) -> None:
     """Run past nights, each as it would have been, apart from the live state.
 
-    Example: vanwatch replay --from 2026-03-01 --to 2026-04-30 --aoi gadchiroli --out replay/
+    Example: vanwatch replay --from 2026-03-01 --to 2026-04-30 --aoi gadchiroli-forest --out replay/
     """
     from pipeline.nightly import run
 
@@ -222,7 +222,7 @@ def aoi_preview(
 ) -> None:
     """Draw one area with its tiles, and estimate scenes, bytes and minutes a night.
 
-    Example: vanwatch aoi preview gadchiroli --out gadchiroli.png
+    Example: vanwatch aoi preview gadchiroli-forest --out map.png
     """
     result = watch.preview(home, name, out)
     if as_json:
@@ -232,12 +232,20 @@ def aoi_preview(
 
 
 @aoi_app.command("add")
-def aoi_add(path: Annotated[Path, typer.Argument(help="GeoJSON file.")], home: HomeOption = Path()) -> None:
+def aoi_add(
+    path: Annotated[Path, typer.Argument(help="GeoJSON file.")],
+    home: HomeOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
     """Check a GeoJSON file and copy it into aoi/.
 
     Example: vanwatch aoi add drawn.geojson
     """
-    print(watch.add(path, home))
+    added = watch.add(path, home)
+    if as_json:
+        _print_json(added)
+    else:
+        print(watch.describe_added(added))
 
 
 @app.command()
@@ -245,6 +253,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the world and the results.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
     workers: WorkersOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Simulate a world, serve it from a real local STAC API, and run nights on it.
 
@@ -252,7 +261,12 @@ def demo(
     """
     from pipeline import demo as planted
 
-    raise typer.Exit(planted.run_demo(out, seed=seed, workers=workers))
+    result = planted.run_demo(out, seed=seed, workers=workers)
+    if as_json:
+        _print_json(result)
+    else:
+        planted.describe(result)
+    raise typer.Exit(result.exit_code)
 
 
 def _print_nights(report: Any, *, as_json: bool) -> None:
