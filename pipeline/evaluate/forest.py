@@ -1,13 +1,15 @@
 """Pixel classifiers of scikit-learn on the same inputs as the network: what can be had without looking at neighbours.
 
-In: chips with labels. Out: a `PixelForest`, a method like any other. scikit-learn is only needed to fit one.
+In: chips with labels. Out: a `PixelForest`, a method like any other.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import ensemble
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate.methods import Method
@@ -17,6 +19,7 @@ from pipeline.sensors import BANDS
 Array = NDArray[np.float32]
 Form = Literal["boosted", "random"]
 
+_PIXELS: dict[Form, int] = {"boosted": 200_000, "random": 60_000}
 _FILL = np.float32(-9)  # of missing bands, for forests that take no NaN: far from any reflectance
 
 
@@ -28,7 +31,7 @@ class PixelForest:
     classifiers: dict[str, Any]
     """Kind to a classifier with `predict_proba`."""
 
-    def score(self, before: Array, after: Array) -> dict[str, Array]:
+    def score(self, before: Array, after: Array) -> Mapping[str, Array]:
         """Probability per kind and pixel.
 
         Args:
@@ -38,18 +41,35 @@ class PixelForest:
         Returns:
             Kind to (y, x) float32; NaN where a 10 m band is missing on either date.
         """
-        seen = np.isfinite(before[:4]).all(axis=0) & np.isfinite(after[:4]).all(axis=0)
-        rows = features(before[:, seen], after[:, seen], form=self.form)
-        scores = {}
-        for kind, classifier in self.classifiers.items():
-            scores[kind] = np.full(seen.shape, np.nan, np.float32)
-            if len(rows):
-                scores[kind][seen] = classifier.predict_proba(rows)[:, 1]
-        return scores
+        return _Answers(self, before, after)
 
     def method(self) -> Method:
         """As a method for the table."""
         return Method({"boosted": "gradient boosting", "random": "random forest"}[self.form], self.score, True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers(Mapping[str, Array]):
+    """Kind to probabilities, each worked out when it is asked for: most trials ask for one kind, and trees are slow."""
+
+    forest: PixelForest
+    before: Array
+    after: Array
+
+    def __getitem__(self, kind: str) -> Array:
+        before, after = self.before, self.after
+        seen = np.isfinite(before[:4]).all(axis=0) & np.isfinite(after[:4]).all(axis=0)
+        scores = np.full(seen.shape, np.nan, np.float32)
+        if seen.any():
+            rows = features(before[:, seen], after[:, seen], form=self.forest.form)
+            scores[seen] = self.forest.classifiers[kind].predict_proba(rows)[:, 1]
+        return scores
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.forest.classifiers)
+
+    def __len__(self) -> int:
+        return len(self.forest.classifiers)
 
 
 def fit(
@@ -58,8 +78,8 @@ def fit(
     *,
     form: Form,
     seed: int,
-    pixels: int = 200_000,
-    threads: int = 1,
+    pixels: int = 0,
+    kinds: tuple[str, ...] = KINDS,
 ) -> PixelForest:
     """Fit a classifier per kind.
 
@@ -68,19 +88,19 @@ def fit(
         labels: (chip, kind, y, x) 1 changed, 0 not, -1 counts nowhere.
         form: `boosted` (histogram gradient boosting) or `random` (random forest).
         seed: of the sample of pixels and of the classifier.
-        pixels: drawn for each kind, at most half of them changed.
-        threads: of the random forest.
+        pixels: drawn for each kind, at most half of them changed; 0 for as many as are fitted in about half a minute.
+        kinds: names of the labels' kinds.
 
     Raises:
-        ConfigError: scikit-learn is not installed, or a kind has no changed or no unchanged pixel.
+        ConfigError: a kind has no changed or no unchanged pixel.
     """
     rng = np.random.default_rng(seed)
     classifiers = {}
-    for index, kind in enumerate(KINDS):
-        chip, row, col = _sample(labels[:, index], pixels, kind, rng)
+    for index, kind in enumerate(kinds):
+        chip, row, col = _sample(labels[:, index], pixels or _PIXELS[form], kind, rng)
         values = np.asarray(pairs[chip, :, :, row, col], np.float32)  # (pixel, date, band)
         rows = features(values[:, 0].T, values[:, 1].T, form=form)
-        classifiers[kind] = _classifier(form, seed, threads).fit(rows, labels[chip, index, row, col] == 1)
+        classifiers[kind] = _classifier(form, seed).fit(rows, labels[chip, index, row, col] == 1)
     return PixelForest(form, classifiers)
 
 
@@ -116,11 +136,7 @@ def _sample(label: NDArray[np.int8], pixels: int, kind: str, rng: np.random.Gene
     return np.unravel_index(np.sort(np.concatenate([some, others])), label.shape)
 
 
-def _classifier(form: Form, seed: int, threads: int) -> Any:
-    try:
-        from sklearn import ensemble  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError as err:
-        raise ConfigError("pixel classifiers need scikit-learn; install it with: pip install scikit-learn") from err
+def _classifier(form: Form, seed: int) -> Any:
     if form == "boosted":
         return ensemble.HistGradientBoostingClassifier(max_iter=300, learning_rate=0.1, random_state=seed)
-    return ensemble.RandomForestClassifier(300, min_samples_leaf=5, n_jobs=threads, random_state=seed)
+    return ensemble.RandomForestClassifier(100, min_samples_leaf=10, random_state=seed)

@@ -3,19 +3,21 @@
 To compare another method, give a `Method`. Models come by their cards, so a peer network is a card like ours.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detect import detector
+from pipeline.detect.detector import Detector
 from pipeline.detect.pair import change_pair
 from pipeline.evaluate import classical
+from pipeline.evaluate.places import Place
 from pipeline.schema import KINDS
 
 Array = NDArray[np.float32]
-Scores = dict[str, Array]
+Scores = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class Method:
     NaN where it gives no answer."""
     probabilistic: bool = False
     """Scores are probabilities, and each kind has its own."""
+
+
+Lineup = tuple[Method, ...]
+Scored = dict[str, tuple[Scores, ...]]
+
+
+def silent(line: str) -> None:
+    """Progress for those who do not want any."""
+
+
+def score_places(lineup: Lineup, judged: Sequence[Place], *, say: Callable[[str], None] = silent) -> Scored:
+    """Every method's scores on every place."""
+    scored: Scored = {}
+    for method in lineup:
+        scored[method.name] = tuple(method.score(place.before, place.after) for place in judged)
+        say(f"{method.name}: {len(judged)} places scored")
+    return scored
 
 
 def of_model(model: str, *, name: str = "") -> Method:
@@ -43,9 +62,20 @@ def of_model(model: str, *, name: str = "") -> Method:
     network = detector.cached(model)
 
     def score(before: Array, after: Array) -> Scores:
-        return dict(zip(KINDS, change_pair(before, after, detector=network), strict=True))
+        cells = _with_cells_for(network, max(before.shape[1:]))
+        return dict(zip(KINDS, change_pair(before, after, detector=cells), strict=True))
 
     return Method(name or network.card.name, score, probabilistic=True)
+
+
+def any_kind(method: Method) -> Method:
+    """The method for labels that tell no kinds apart: its highest score of any kind."""
+
+    def score(before: Array, after: Array) -> Scores:
+        highest: Array = np.maximum.reduce(list(method.score(before, after).values()))
+        return dict.fromkeys(KINDS, highest)
+
+    return replace(method, score=score)
 
 
 def classical_methods() -> tuple[Method, ...]:
@@ -57,6 +87,16 @@ def classical_methods() -> tuple[Method, ...]:
         _kindless("CVA standardised", classical.cva_standardised),
         _kindless("IR-MAD", classical.irmad),
     )
+
+
+def _with_cells_for(network: Detector, side_px: int) -> Detector:
+    """The network on smaller cells where a whole place fits into one: most of a usual cell would be empty.
+
+    With the halo of the card the answer is the same but for the last digits.
+    """
+    card = network.card
+    patch_px = min(card.patch_px, -(-side_px // card.stride) * card.stride)
+    return replace(network, card=card.model_copy(update={"patch_px": patch_px}))
 
 
 def _kindless(name: str, function: Callable[[Array, Array], Array]) -> Method:

@@ -135,6 +135,13 @@ def best_f1(found: Curve) -> float:
     return float(np.max(2 * found.hits / (found.hits[-1] + found.hits + found.false)))
 
 
+def best_threshold(found: Curve) -> float:
+    """Threshold of the largest F1, the highest of equal ones; NaN without changed pixels."""
+    if not _has_both(found, need_false=False):
+        return NAN
+    return float(found.threshold[np.argmax(2 * found.hits / (found.hits[-1] + found.hits + found.false))])
+
+
 def threshold_at(found: Curve, *, false_share: float) -> float:
     """Lowest threshold at which at most `false_share` of the unchanged pixels are flagged.
 
@@ -144,6 +151,13 @@ def threshold_at(found: Curve, *, false_share: float) -> float:
         return NAN
     within = np.flatnonzero(found.false_share <= false_share)
     return float(found.threshold[within[-1]]) if len(within) else float("inf")
+
+
+def threshold_for(found: Curve, *, recall: float) -> float:
+    """Highest threshold at which at least `recall` of the changed pixels is flagged; NaN without changed pixels."""
+    if not _has_both(found, need_false=False):
+        return NAN
+    return float(found.threshold[np.flatnonzero(found.recall >= recall)[0]])
 
 
 def recall_at(found: Curve, *, false_share: float) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pipeline.evaluate import summary
 from pipeline.evaluate.metrics import Curve, Reliability
 from pipeline.evaluate.results import Results, Row
 
@@ -21,21 +22,28 @@ _PREAMBLE = (
     "where the first method does better in 95 % of the same draws of places, - where it does worse. `objects`: of at",
     "least 0.1 ha, found where 30 % of their pixels are flagged (`any`: one pixel), with that share of stable pixels",
     "flagged. `alerts`: false alerts of at least 0.1 ha per 1,000 km2 and look, at the score that this share of the",
-    "pixels of training places (US suburbs) exceeds, or at the profiles' default threshold.",
+    "pixels of training places (US suburbs) exceeds, at the one that finds this share of the pixels of clearings",
+    "injected into training places, or at the profiles' default threshold.",
 )
 
 
 def write(results: Results, out: Path) -> None:
     """Write all files to `out`, which is made if need be; the same results give the same bytes."""
     out.mkdir(parents=True, exist_ok=True)
-    facts = {"seed": results.seed, "thresholds": results.thresholds, "rows": [asdict(row) for row in results.rows]}
-    (out / "table.json").write_text(json.dumps(_plain(facts), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (out / "table.md").write_text(markdown(results.rows, seed=results.seed), encoding="utf-8")
+    (out / "table.json").write_text(as_json(results), encoding="utf-8")
+    text = markdown(results.rows, seed=results.seed) + "\n## Summary\n\n```text\n" + summary.text(results) + "```\n"
+    (out / "table.md").write_text(text, encoding="utf-8")
     for trial, curves in results.curves.items():
-        _draw(_curves_figure(trial, curves), out / f"{_slug(trial)}-precision-recall.png")
+        _draw(_curves_figure(trial, curves), out / f"{slug(trial)}-precision-recall.png")
     for trial, claims in results.reliabilities.items():
         if claims:
-            _draw(_reliability_figure(trial, claims), out / f"{_slug(trial)}-reliability.png")
+            _draw(_reliability_figure(trial, claims), out / f"{slug(trial)}-reliability.png")
+
+
+def as_json(results: Results) -> str:
+    """All figures and thresholds; what is not defined is null."""
+    facts = {"seed": results.seed, "thresholds": results.thresholds, "rows": [asdict(row) for row in results.rows]}
+    return json.dumps(plain(facts), indent=1, sort_keys=True) + "\n"
 
 
 def markdown(rows: tuple[Row, ...], *, seed: int) -> str:
@@ -93,14 +101,15 @@ def _draw(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def _slug(trial: str) -> str:
+def slug(trial: str) -> str:
+    """Name of a trial in file names."""
     return trial.replace(",", "").replace(" ", "-")
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """JSON knows no NaN and no infinity: they become null."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluate import bootstrap, metrics, objects
+from pipeline.evaluate import bootstrap, metrics, objects, tally
 from pipeline.evaluate.places import CHANGED, STABLE, Place
 from pipeline.evaluate.results import Row
 from pipeline.grid import RESOLUTION_M
@@ -167,10 +167,11 @@ def _pixel_judge(
     scores: Sequence[Array], places: Sequence[Place], claims_probability: bool
 ) -> Callable[[Wide | None], Figures]:
     ranked = ranked_pixels(scores, places)
+    counted = tally.tally(ranked, groups=_group_count(places))
     found = {"objects": _objects(scores, places, FOUND_SHARE), "objects any": _objects(scores, places, 0.0)}
 
     def judge(weights: Wide | None) -> Figures:
-        curve = metrics.curve(ranked, weights=weights)
+        curve = metrics.curve(ranked) if weights is None else tally.curve(counted, weights)
         figures = {
             "AP": metrics.average_precision(curve),
             "AUC": metrics.roc_auc(curve),
@@ -184,7 +185,8 @@ def _pixel_judge(
                 total = float(weight.sum())
                 figures[f"{key} at {share:.0%}"] = float(weight @ (score >= limit)) / total if total else np.nan
         if claims_probability:
-            figures["ECE"] = metrics.reliability(ranked, weights=weights).expected_error
+            claims = metrics.reliability(ranked) if weights is None else tally.reliability(counted, weights)
+            figures["ECE"] = claims.expected_error
         return figures
 
     return judge

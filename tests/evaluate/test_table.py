@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, RasterError
 from pipeline.evaluate import methods, places, report, table, trials
 from pipeline.evaluate.methods import Method
 from pipeline.evaluate.metrics import curve, reliability
 from pipeline.evaluate.places import CHANGED, STABLE, Place
 from pipeline.evaluate.results import Results
 from pipeline.schema import KINDS, Kind
+from tests.evaluate import planted
 
 SHIPPED = Path(__file__).parents[2] / "models" / "weights" / "vanwatch-s"
 
@@ -60,17 +61,6 @@ def test_value_of_what_was_not_measured_is_an_error():
         results.value("czech", "peer", "AP")
 
 
-def test_training_thresholds_share_of_training_pixels_is_flagged():
-    values = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
-    blank = np.zeros((6, 100, 100), np.float32)
-    place = Place("p", "g", Kind.CLEARING, blank, blank, np.zeros((100, 100), np.uint8))
-    method = Method("m", lambda before, after: dict.fromkeys(KINDS, values), probabilistic=True)
-    limits = table.training_thresholds((method,), [place])["m"]
-    assert (values >= limits["at 1% of suburbs"]).sum() == 100
-    assert (values >= limits["at 5% of suburbs"]).sum() == 500
-    assert limits["at profile"] == 0.5
-
-
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="no weights are shipped yet")
 def test_of_model_real_clear_cut_scores_kinds_where_both_dates_are_seen(shared_data):
     place = places.read_czech(shared_data / "pairs" / "czech")[2]
@@ -98,3 +88,31 @@ def test_evaluate_real_data_writes_the_whole_table(shared_data, tmp_path):
 def test_lineup_two_methods_of_one_name_are_refused():
     with pytest.raises(ConfigError, match="dNBR"):
         table._lineup([], [Method("dNBR", lambda before, after: {})])
+
+
+def test_evaluate_of_a_folder_without_data_says_which_is_missing(tmp_path):
+    with pytest.raises(RasterError, match=r"us-suburbs: no such folder; .*--data"):
+        table.evaluate([], tmp_path, tmp_path / "out", seed=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_planted_data_twice_gives_the_same_bytes_and_every_trial(tmp_path):
+    data = planted.write_data(tmp_path / "data")
+    for folder in ("one", "two"):
+        results = table.evaluate([], data, tmp_path / folder, seed=3, extras=table.Extras(draws=6))
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert {"table.json", "table.md", "czech-mistakes.png"} <= set(names)
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    assert results.value("czech", "dNDVI", "AP") > 0.95
+    assert results.value("amazon, mining", "dNDVI", "AUC mean score") == 1.0
+    trials_run = {row.trial for row in results.rows}
+    assert {"portugal", "amazon natural", "boadella, look after normal", "quiet places together"} <= trials_run
+
+
+def test_evaluate_another_seed_moves_the_intervals_only(tmp_path):
+    data = planted.write_data(tmp_path / "data")
+    one, two = (table.evaluate([], data, tmp_path / "out", seed=s, extras=table.Extras(draws=6)) for s in (1, 2))
+    assert [row.value for row in one.rows] == [row.value for row in two.rows]
+    assert [row.low for row in one.rows] != [row.low for row in two.rows]
