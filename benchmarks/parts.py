@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from benchmarks import network
 from benchmarks.side_by_side import Row, compare
 from pipeline import grid
 from pipeline.config import NormalRules, Read
@@ -24,7 +25,7 @@ GRANULE = grid.granule("44QME")
 
 def rows(folder: Path) -> list[Row]:
     """All comparisons."""
-    return [read(folder), median(), upsample()]
+    return [read(folder), median(), upsample(), *network.rows()]
 
 
 def read(folder: Path) -> Row:
