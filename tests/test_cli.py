@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,61 @@ def test_json_of_detect_is_machine_readable(shared_data: Path, tmp_path: Path) -
     result = vanwatch("detect", str(folder / "before.tif"), str(folder / "after.tif"), "--out", str(tmp_path), "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)[0]["observed_km2"] > 0
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Path:
+    """A home, and beside it the shipped model under terms that forbid enforcement."""
+    for name in ("aoi", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / "home" / name)
+    shutil.copytree(ROOT / "models" / "weights" / "vanwatch-s", tmp_path / "strict")
+    card = json.loads((tmp_path / "strict" / "card.json").read_text())
+    card |= {"name": "strict", "terms": {"licence": "No policing", "allowed": ["environment", "research"]}}
+    (tmp_path / "strict" / "card.json").write_text(json.dumps(card))
+    return tmp_path
+
+
+def name_model(home: Path, profile: str, model: Path | str) -> Path:
+    path = home / "configs" / f"{profile}.toml"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(f'model = "{model}"' if line.startswith("model = ") else line for line in lines) + "\n")
+    return path
+
+
+def test_d35_model_by_path_whose_terms_forbid_the_use_refused_by_check_and_night(strict: Path) -> None:
+    home = strict / "home"
+    name_model(home, "border", strict / "strict")
+    night = ("nightly", "--aoi", "champhai-border", "--as-of", "2026-05-01", "--workers", "0")
+    for command in (("aoi", "check"), night, ("detectability", *night[1:])):
+        result = vanwatch(*command, "--home", str(home))
+        assert result.returncode == 2, result.stderr
+        assert result.stderr.count("\n") == 1
+        assert "'enforcement'" in result.stderr
+        assert "name another model" in result.stderr
+    assert not (home / "out").exists()
+    assert not (home / "state" / "champhai-border").exists()
+
+
+def test_d35_the_same_model_is_free_for_a_use_that_its_terms_name(strict: Path) -> None:
+    name_model(strict / "home", "forest", strict / "strict")
+    result = vanwatch("aoi", "check", "--home", str(strict / "home"))
+    assert result.returncode == 0, result.stderr
+    assert "strict-" in result.stdout
+
+
+def test_d35_check_takes_a_model_by_relative_path(strict: Path) -> None:
+    name_model(strict / "home", "border", "strict")
+    result = subprocess.run(
+        [VANWATCH, "aoi", "check", "--home", "home"], capture_output=True, text=True, cwd=strict, check=False
+    )
+    assert result.returncode == 2
+    assert "the terms of strict (No policing) do not permit use = 'enforcement'" in result.stderr
+
+
+def test_d35_detect_with_a_profile_refuses_a_model_that_its_use_forbids(strict: Path) -> None:
+    profile = str(strict / "home" / "configs" / "border.toml")
+    arguments = ("detect", "b.tif", "a.tif", "--model", str(strict / "strict"), "--out", str(strict / "o"))
+    result = vanwatch(*arguments, "--profile", profile)
+    assert result.returncode == 2
+    assert "do not permit use = 'enforcement'" in result.stderr
+    assert "b.tif: not readable" in vanwatch(*arguments).stderr

@@ -1,6 +1,7 @@
 """Changes planted in the looks of a simulated world and of a real series."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -62,12 +63,11 @@ def test_measure_unknown_aoi_or_forbidden_model_refused_before_any_work(
     options = Options(catalog=str(world.items), workers=0)
     with pytest.raises(ConfigError, match="--aoi nowhere: no such AOI"):
         detectability.measure(place, "nowhere", world.nights[0], options)
-    forbidding = json.loads((place.weights / "vanwatch-s" / "card.json").read_text())
+    shutil.copytree(place.weights / "vanwatch-s", tmp_path / "strict")
+    forbidding = json.loads((tmp_path / "strict" / "card.json").read_text())
     forbidding["terms"] |= {"allowed": ["research"], "forbidden": ["enforcement"]}
-    (tmp_path / "strict").mkdir()
     (tmp_path / "strict" / "card.json").write_text(json.dumps(forbidding))
-    (tmp_path / "strict" / "weights.safetensors").touch()
     strict = Options(catalog=str(world.items), model=str(tmp_path / "strict"), workers=0)
-    with pytest.raises(ConfigError, match="do not allow use = 'enforcement'"):
+    with pytest.raises(ConfigError, match=r"do not (allow|permit) use = 'enforcement'"):
         detectability.measure(place, "planted-world", world.nights[0], strict)
     assert not place.out.exists()
