@@ -79,6 +79,29 @@ def same_datastrip(one: Part, other: Part) -> bool:
     return same_product or one.item_id == other.item_id
 
 
+def late_parts(scene: Scene, used: Sequence[str]) -> tuple[Part, ...]:
+    """Parts of a scene whose datastrip is not among those already used.
+
+    Args:
+        scene: merged.
+        used: datastrip identifiers, as the parts carried them.
+
+    Returns:
+        Empty where a datastrip, used or listed, has no name: what cannot be told apart is never used twice.
+    """
+    known = [naming.strip_start(name) for name in used]
+    listed = [naming.strip_start(part.datastrip) for part in scene.parts]
+    starts = [start for start in known if start is not None]
+    if not starts or len(starts) < len(known) or None in listed:
+        return ()
+    late = (part for part, start in zip(scene.parts, listed, strict=True) if start and not _near(start, starts))
+    return tuple(late)
+
+
+def _near(start: datetime, others: Iterable[datetime]) -> bool:
+    return any(abs(start - other) <= STRIP_SLACK for other in others)
+
+
 def _founding(entry: _Listed) -> tuple[int, datetime, str, int, str, str, tuple[float, ...], int]:
     """The order in which listings found groups: those that tell most first, whatever order they came in."""
     scene, part = entry.scene, entry.part

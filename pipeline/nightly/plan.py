@@ -3,8 +3,8 @@
 In: an AOI, a date, catalogues and the state. Out: a `Plan`. Reads only sample windows of scenes.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
-from pipeline.catalog import complete
+from pipeline.catalog import complete, merge
 from pipeline.config import PATCH_PX, Catalog
 from pipeline.grid import Granule, Tile
 from pipeline.nightly import history, state, task
@@ -175,11 +175,8 @@ def _new(
     """Judge the scenes that were not used yet, and write the decisions into the ledger."""
     since = desk.as_of - timedelta(days=desk.aoi.profile.search.window_days)
     ledger = dict(before.ledger)
-    fresh = [
-        scene
-        for scene in scenes
-        if scene.solar_day >= since and ledger.get(scene.scene_id, {}).get("state") not in ("used", "refused")
-    ]
+    recent = [scene for scene in scenes if scene.solar_day >= since]
+    fresh = [left for scene in recent if (left := unused(scene, ledger.get(scene.scene_id, {}))) is not None]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
         windows = inspect.sample_windows(granule, _area(granule, tiles))
@@ -188,11 +185,13 @@ def _new(
         jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
     new: dict[Granule, list[Inspected]] = {}
     for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
-        entry = ledger[outcome.job.scene.scene_id] = _entry(outcome.job.scene, desk.as_of)
-        if outcome.result is None:
-            entry |= {"state": "refused" if outcome.final else "failed", "why": outcome.error}
+        entry = ledger[outcome.job.scene.scene_id] = _entry(outcome.job.scene, desk.as_of, before)
+        compared = outcome.job.reference is not None and outcome.job.reference.is_file()
+        if outcome.result is None:  # what cannot be told without other scenes is asked again when there are some
+            state_of = ("refused" if compared else "waiting") if outcome.final else "failed"
+            entry |= {"state": state_of, "why": outcome.error}
             continue
-        if not (outcome.job.reference and outcome.job.reference.is_file()):
+        if not compared:
             why = f"fewer than {history.MIN_HISTORY} clear earlier scenes to compare with"
             entry |= {"state": "waiting", "why": why}
             continue
@@ -207,12 +206,34 @@ def _new(
     return ordered, ledger
 
 
-def _entry(scene: Scene, as_of: date) -> dict[str, Any]:
+def unused(scene: Scene, entry: Mapping[str, Any]) -> Scene | None:
+    """What of a scene is still to be looked at.
+
+    Args:
+        scene: as the catalogues list it tonight.
+        entry: of the ledger; empty if the scene is new.
+
+    Returns:
+        The scene; only the datastrips that were listed after the others had been used (D5); or None. A scene that was
+        refused is looked at again when another processing of it is listed.
+    """
+    if entry.get("state") == "refused":
+        return None if entry.get("revision") == scene.revision else scene
+    if entry.get("state") != "used":
+        return scene
+    late = merge.late_parts(scene, entry.get("datastrips", ()))
+    return replace(scene, parts=late) if late else None
+
+
+def _entry(scene: Scene, as_of: date, before: state.Manifest) -> dict[str, Any]:
+    earlier = before.ledger.get(scene.scene_id, {})
+    known = earlier.get("datastrips", []) if earlier.get("state") == "used" else []
     return {
         "sensed": scene.sensed.isoformat(),
         "mgrs": scene.granule.mgrs,
         "items": list(scene.item_ids),
         "revision": scene.revision,
+        "datastrips": [*known, *(part.datastrip for part in scene.parts)],
         "night": as_of.isoformat(),
         "cloud_pct": scene.cloud_pct,
     }

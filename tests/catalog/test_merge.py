@@ -188,3 +188,22 @@ def test_merge_keeps_the_best_revision_of_each_named_datastrip(given_listings: t
 
 def test_merge_of_nothing_is_nothing() -> None:
     assert merge.merge([]) == ()
+
+
+def test_d5_late_parts_only_the_datastrip_that_was_not_used_before() -> None:
+    (scene,) = merge.merge([listing("upper", strip_s=0), listing("lower", strip_s=20)])
+    upper, lower = (part.datastrip for part in scene.parts)
+    assert [part.item_id for part in merge.late_parts(scene, [upper])] == ["lower"]
+    assert merge.late_parts(scene, [upper, lower]) == ()
+
+
+def test_d4_late_parts_reprocessing_of_a_used_datastrip_is_not_late() -> None:
+    (again,) = merge.merge([listing("new", strip_s=2, baseline="05.12", made_h=9)])
+    assert merge.late_parts(again, [listing("old").parts[0].datastrip]) == ()
+
+
+def test_late_parts_of_unnamed_datastrips_are_never_used_twice() -> None:
+    (scene,) = merge.merge([listing("upper", strip_s=0), listing("lower", strip_s=20)])
+    assert merge.late_parts(scene, []) == ()
+    assert merge.late_parts(scene, [""]) == ()
+    assert merge.late_parts(listing("x", strip_s=None), [scene.parts[0].datastrip]) == ()
