@@ -20,10 +20,11 @@ from pipeline.catalog import search
 from pipeline.config import Catalog
 from pipeline.errors import ConfigError, VanwatchError
 from pipeline.grid import Granule, Tile
-from pipeline.nightly import deliver, plan, state, task, workers
+from pipeline.nightly import deliver, evict, plan, state, task, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
+from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
 log = logging.getLogger(__name__)
@@ -208,7 +209,9 @@ def _one(place: Home, desk: Desk) -> AoiReport:
     tonight = plan.make(desk, before)
     jobs = _jobs(place, desk, tonight, before)
     planned = time.perf_counter()
-    outcomes = desk.workers.run(task.run, jobs, label=f"{desk.aoi.id}: tiles")
+    store = blocks.BlockStore(desk.scratch, desk.aoi.profile.read)
+    eviction = evict.Eviction(jobs, store, halo_px=deliver.card_of(place.weights, desk.aoi).halo_px)
+    outcomes = desk.workers.run(task.run, jobs, label=f"{desk.aoi.id}: tiles", done=eviction.done)
     worked = time.perf_counter()
     answers = [outcome.result for outcome in outcomes if outcome.result is not None]
     failed = tuple(f"tile {o.job.tile.key}: {o.error}" for o in outcomes if o.result is None)

@@ -96,8 +96,7 @@ def run(job: TileJob) -> TileAnswer:
     clock = _Clock()
     blockstore = blocks.BlockStore(job.scratch, job.profile.read)
     network = detector.cached(str(card.folder_of(job.profile.detect.model, job.weights)))
-    margin = network.halo_px + residual.REACH_PX
-    normal = normal_for(job, job.tile.window.grown(margin), blockstore)
+    normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
     layers = load_layers(job)
     owned = job.tile.owned()
@@ -139,6 +138,11 @@ def run(job: TileJob) -> TileAnswer:
         seconds=clock.seconds,
         blocks=stats,
     )
+
+
+def around(tile: Tile, halo_px: int) -> Window:
+    """The window on which a tile's looks and its normal are needed."""
+    return tile.window.grown(halo_px + residual.REACH_PX)
 
 
 def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> Normal:

@@ -38,8 +38,13 @@ class Outcome(Generic[J, R]):
 class Workers(Protocol):
     """Runs one function over many jobs."""
 
-    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
-        """Outcomes in the order of `jobs`, whatever order they finished in; a failing job fails alone."""
+    def run(
+        self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
+    ) -> list[Outcome[J, R]]:
+        """Outcomes in the order of `jobs`, whatever order they finished in; a failing job fails alone.
+
+        `done` is called here, in the caller's process, with each job that is settled: nobody works on it any more.
+        """
 
 
 def attempt(task: Callable[[J], R], job: J) -> Outcome[J, R]:
@@ -57,10 +62,17 @@ def attempt(task: Callable[[J], R], job: J) -> Outcome[J, R]:
 class InProcess:
     """All jobs one after another in this process."""
 
-    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
+    def run(
+        self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
+    ) -> list[Outcome[J, R]]:
         """See `Workers.run`."""
+        found = []
         with progress(label, len(jobs)) as advance:
-            return [advance(attempt(task, job)) for job in jobs]
+            for job in jobs:
+                found.append(advance(attempt(task, job)))
+                if done:
+                    done(job)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,9 @@ class OnDask:
 
     client: Any
 
-    def run(self, task: Callable[[J], R], jobs: Sequence[J], *, label: str) -> list[Outcome[J, R]]:
+    def run(
+        self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
+    ) -> list[Outcome[J, R]]:
         """See `Workers.run`."""
         from distributed import as_completed
 
@@ -89,6 +103,8 @@ class OnDask:
             for future in running:
                 index = futures.pop(future.key)
                 found[index] = advance(_settled(future, jobs[index]))
+                if done:
+                    done(jobs[index])
                 if waiting:
                     running.add(submit())
         return [found[index] for index in range(len(jobs))]
@@ -146,7 +162,11 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
             return
         count = workers or len(os.sched_getaffinity(0))
         cluster = LocalCluster(
-            n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
+            silence_logs=logging.ERROR,
         )
         with cluster, Client(cluster) as client:
             yield OnDask(client)

@@ -5,7 +5,8 @@ and what the numbers mean.
 
 Halos make neighbouring tiles need the same blocks again, and with a small GDAL cache each of them would be decoded
 up to a dozen times. So a decoded block is written to a folder that all workers of a machine share (aside, then
-renamed, under a lock), and every window is cut out of these files through memory maps.
+renamed, under a lock), and every window is cut out of these files through memory maps. Who knows what will still be
+read tells the store what it need not keep (`release`, `forget`); a block that is asked for again is decoded again.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.grid import Window
-from pipeline.scenes import files
+from pipeline.scenes import files, layout
 from pipeline.scenes.files import Header
 
 T = TypeVar("T")
@@ -80,14 +81,18 @@ class BlockStore:
         Raises:
             ReadError: the file could not be opened after all attempts.
         """
-        folder = self._folder(href)
-        kept = folder / "header.json"
+        kept = self._folder(href) / "header.json"
         if not kept.exists():
-            with _locked(folder / "header.lock"):
+            with _locked(kept.with_suffix(".lock")):
                 if not kept.exists():
                     text = json.dumps(asdict(self._attempt(href, signer, files.read_header)))
                     _write_aside(kept, lambda file: file.write(text.encode()))
         return _parse_header(kept.read_text())
+
+    def kept_header(self, href: str) -> Header | None:
+        """What the file says about itself, if it was ever opened here; opens nothing."""
+        kept = self._folder(href) / "header.json"
+        return _parse_header(kept.read_text()) if kept.exists() else None
 
     def read(self, href: str, signer: str, window: Window) -> NDArray[Any]:
         """The digital numbers of a window.
@@ -107,16 +112,13 @@ class BlockStore:
         header = self.header(href, signer)
         if window.empty or window.clipped(Window(0, 0, *header.shape)) != window:
             raise ValueError(f"{href}: {window} is empty or not inside the file of shape {header.shape}")
-        height, width = header.block
-        rows = range(window.row // height, -(-(window.row + window.height) // height))
-        cols = range(window.col // width, -(-(window.col + window.width) // width))
-        keys = [(row, col) for row in rows for col in cols]
+        keys = layout.keys(header, window)
         folder = self._folder(href)
         self._fetch(href, signer, header, [key for key in keys if not _path(folder, key).exists()])
         self._count(blocks_served=len(keys))
         values = np.empty(window.shape, header.dtype)
         for key in keys:
-            extent = _extent(header, [key])
+            extent = layout.extent(header, [key])
             part = extent.clipped(window)
             block = np.load(_path(folder, key), mmap_mode="r")
             values[part.within(window)] = block[part.within(extent)]
@@ -126,6 +128,32 @@ class BlockStore:
         """Delete what is kept of these files; nobody may be reading them."""
         for href in hrefs:
             shutil.rmtree(self._folder(href), ignore_errors=True)
+
+    def forget_others(self, hrefs: Iterable[str]) -> None:
+        """Delete what is kept of all files but these; nobody may be reading those."""
+        named = {self._folder(href) for href in hrefs}
+        for folder in self.folder.iterdir():
+            if folder.is_dir() and folder not in named:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def release(self, href: str, window: Window, needed: Iterable[Window]) -> None:
+        """Delete the kept blocks that a window touches and that no window in `needed` does.
+
+        Args:
+            href: unsigned URL, or a path; opened for nothing.
+            window: in pixels of the file, like those of `needed`; all may reach beyond it.
+            needed: what will still be read or is being read.
+        """
+        header = self.kept_header(href)
+        if header is None:
+            return
+        keys = set(layout.keys(header, window))
+        for other in needed:
+            keys.difference_update(layout.keys(header, other))
+        for key in keys:
+            path = _path(self._folder(href), key)
+            path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
 
     def _folder(self, href: str) -> Path:
         return self.folder / hashlib.sha256(href.encode()).hexdigest()[:32]
@@ -138,7 +166,7 @@ class BlockStore:
     def _attempt(self, href: str, signer: str, work: Callable[[Any], T]) -> T:
         return files.attempt(href, signer, work, rules=self.rules, clock=self._clock, count=self._count)
 
-    def _fetch(self, href: str, signer: str, header: Header, keys: list[tuple[int, int]]) -> None:
+    def _fetch(self, href: str, signer: str, header: Header, keys: list[layout.Key]) -> None:
         """Decode and keep the blocks that nobody else has kept meanwhile."""
         if not keys:
             return
@@ -146,11 +174,11 @@ class BlockStore:
         # always in the same order, so that two workers never wait for each other
         with _all_locked([_path(folder, key).with_suffix(".lock") for key in sorted(keys)]):
             missing = [key for key in keys if not _path(folder, key).exists()]
-            for group in _rectangles(missing):
-                extent = _extent(header, group)
+            for group in layout.rectangles(missing):
+                extent = layout.extent(header, group)
                 values = self._attempt(href, signer, partial(files.read_window, window=extent))
                 for key in group:
-                    _save(_path(folder, key), values[_extent(header, [key]).within(extent)])
+                    _save(_path(folder, key), values[layout.extent(header, [key]).within(extent)])
                 self._count(reads=1, blocks_decoded=len(group), bytes_decoded=values.nbytes)
 
 
@@ -160,39 +188,7 @@ def _parse_header(text: str) -> Header:
     return Header(**(values | lists))
 
 
-def _extent(header: Header, keys: Iterable[tuple[int, int]]) -> Window:
-    """The pixels of a rectangle of blocks."""
-    height, width = header.block
-    rows, cols = zip(*keys, strict=True)
-    whole = Window(
-        min(rows) * height,
-        min(cols) * width,
-        (max(rows) - min(rows) + 1) * height,
-        (max(cols) - min(cols) + 1) * width,
-    )
-    return whole.clipped(Window(0, 0, *header.shape))
-
-
-def _rectangles(keys: Iterable[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """Blocks in groups that fill a rectangle: runs along rows, then equal runs of adjacent rows."""
-    runs: list[list[tuple[int, int]]] = []
-    for row, col in sorted(keys):
-        if runs and runs[-1][-1] == (row, col - 1):
-            runs[-1].append((row, col))
-        else:
-            runs.append([(row, col)])
-    groups: list[list[tuple[int, int]]] = []
-    for run in runs:
-        above = [(row - 1, col) for row, col in run]
-        match = next((group for group in groups if group[-len(run) :] == above and len(group) % len(run) == 0), None)
-        if match is not None and all(key[1] in {col for _, col in run} for key in match):
-            match.extend(run)
-        else:
-            groups.append(run)
-    return groups
-
-
-def _path(folder: Path, key: tuple[int, int]) -> Path:
+def _path(folder: Path, key: layout.Key) -> Path:
     return folder / f"{key[0]}_{key[1]}.npy"
 
 

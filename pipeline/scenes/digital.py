@@ -6,6 +6,7 @@ The file's own georeference decides the place, never the catalogue: files may be
 mirrors), and items were seen that describe other files than those they link to.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +74,7 @@ def read_band(part: Part, granule: Granule, window: Window, band: str, store: Bl
         return None
     header = store.header(asset.href, part.signer)
     place = _place(part, granule, band, header)
-    # in pixels of the file
-    top, left = (window.row - place.row) // place.step, (window.col - place.col) // place.step
-    bottom = -(-(window.row + window.height - place.row) // place.step)
-    right = -(-(window.col + window.width - place.col) // place.step)
-    wanted = Window(top, left, bottom - top, right - left)
+    wanted = _on_file(window, place)
     values = np.zeros(wanted.shape, header.dtype)
     inside = wanted.clipped(Window(0, 0, *header.shape))
     if not inside.empty:
@@ -85,7 +82,28 @@ def read_band(part: Part, granule: Granule, window: Window, band: str, store: Bl
         if header.nodata:
             found[found == header.nodata] = 0
         values[inside.within(wanted)] = found
-    return Placed(values, place.row + top * place.step, place.col + left * place.step, place.step)
+    return Placed(values, place.row + wanted.row * place.step, place.col + wanted.col * place.step, place.step)
+
+
+def release(part: Part, granule: Granule, window: Window, needed: Sequence[Window], store: BlockStore) -> None:
+    """Delete the kept blocks of a part's files that a window touches and that no window in `needed` does.
+
+    Args:
+        part: names the files; none is opened.
+        granule: the grid on which the files lie.
+        window: 10 m pixels of the granule grid; may reach beyond the files.
+        needed: windows that will still be read, or are being read.
+        store: keeps the blocks.
+    """
+    for band, asset in part.assets:
+        header = store.kept_header(asset.href)
+        if header is None:
+            continue
+        try:
+            place = _place(part, granule, band, header)
+        except SceneError:  # so none of its blocks was ever read
+            continue
+        store.release(asset.href, _on_file(window, place), [_on_file(other, place) for other in needed])
 
 
 def extent(part: Part, granule: Granule, band: str, store: BlockStore) -> Window | None:
@@ -101,6 +119,14 @@ def extent(part: Part, granule: Granule, band: str, store: BlockStore) -> Window
     header = store.header(asset.href, part.signer)
     place = _place(part, granule, band, header)
     return Window(place.row, place.col, header.shape[0] * place.step, header.shape[1] * place.step)
+
+
+def _on_file(window: Window, place: _Place) -> Window:
+    """The pixels of the file that cover a window of the granule grid."""
+    top, left = (window.row - place.row) // place.step, (window.col - place.col) // place.step
+    bottom = -(-(window.row + window.height - place.row) // place.step)
+    right = -(-(window.col + window.width - place.col) // place.step)
+    return Window(top, left, bottom - top, right - left)
 
 
 def _place(part: Part, granule: Granule, band: str, header: Header) -> _Place:

@@ -73,6 +73,11 @@ def read_look(inspected: Inspected, window: Window, *, store: BlockStore, profil
     return Look(scene, window, schema.look_pixels(values, reason, scene.granule, window))
 
 
+def touched(inspected: Inspected, window: Window, rules: config.Mask) -> Window:
+    """What `read_look` reads at most of each file of a scene: no 10 m pixel beyond it."""
+    return window.grown(_margin(inspected.shift, rules) + _UPSAMPLING_PX)
+
+
 def reasons_of_classes(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Codes of the scene classification to codes of `Reason`, without dilation; (y, x) uint8 both.
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline import config
@@ -145,18 +143,6 @@ def test_read_by_several_processes_and_threads_decodes_once(href: str, store: Bl
     workers = [subprocess.Popen([*command, str(n)], stdout=subprocess.PIPE, text=True) for n in (1, 2)]
     counts = [int(worker.communicate(timeout=60)[0]) for worker in workers]
     assert sum(counts) == 4 * 6
-
-
-@given(keys=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30))
-@settings(max_examples=200)
-def test_rectangles_cover_each_block_once_and_are_full(keys: set[tuple[int, int]]) -> None:
-    groups = blocks._rectangles(keys)
-    assert sorted(key for group in groups for key in group) == sorted(keys)
-    for group in groups:
-        rows, cols = {row for row, _ in group}, {col for _, col in group}
-        assert len(group) == len(rows) * len(cols)
-        assert max(rows) - min(rows) < len(rows)
-        assert max(cols) - min(cols) < len(cols)
 
 
 def test_read_over_http_uses_ranges(remote: str, server: Any, store: BlockStore) -> None:
