@@ -30,11 +30,20 @@ def main() -> None:
         for name, figures in zip(
             names, night.whole_granule(chosen.folder, history=chosen.history, workers=chosen.workers), strict=True
         ):
-            print(f"\none whole granule, {name}: {figures.wall_s:.0f} s, peak {figures.peak_gb:.1f} GB together,")
-            print(f"  largest process {figures.worker_gb:.1f} GB; stages {figures.stages}; {figures.blocks}")
+            _show(name, figures)
             result[name] = asdict(figures)
     (chosen.folder / "bench.json").write_text(json.dumps(result, indent=1, sort_keys=True))
     print(f"\nwritten to {chosen.folder / 'bench.json'}")
+
+
+def _show(name: str, figures: night.Figures) -> None:
+    print(f"\none whole granule, {name}: {figures.wall_s:.0f} s ({figures.cpu_s:.0f} s of CPU)")
+    print(f"  memory: at most {figures.peak_gb:.1f} GB together, the largest process {figures.worker_gb:.1f} GB")
+    print(
+        f"  disk: at most {figures.scratch_gb:.1f} GB of decoded blocks; {figures.state_gb:.1f} GB kept for next time"
+    )
+    print(f"  stages {figures.stages}")
+    print(f"  blocks {figures.blocks}, in the files {figures.blocks_in_files}")
 
 
 if __name__ == "__main__":
