@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline.evaluate.places import CHANGED, STABLE, Place
+from pipeline.evaluate.places import CHANGED, STABLE, UNKNOWN, Codes, Place
 from pipeline.sensors import BANDS
 
 Array = NDArray[np.float32]
@@ -33,7 +33,8 @@ def draw_mistakes(
         threshold: flagged where the score is at least this.
         most: places drawn.
     """
-    wrong = [_wrong(place, score >= threshold) for place, score in zip(places, scores, strict=True)]
+    asked = [np.where(np.isfinite(score), place.label, UNKNOWN) for place, score in zip(places, scores, strict=True)]
+    wrong = [_wrong(label, score >= threshold) for label, score in zip(asked, scores, strict=True)]
     shown = np.argsort([-count for count in wrong], kind="stable")[:most]
     figure = Figure(figsize=(11, 2.6 * len(shown)), layout="constrained")
     axes = figure.subplots(len(shown), 4, squeeze=False)
@@ -42,7 +43,7 @@ def draw_mistakes(
         row[0].imshow(_colours(place.before))
         row[1].imshow(_colours(place.after))
         row[2].imshow(score, vmin=0, vmax=1, cmap="magma")
-        row[3].imshow(_verdicts(place, score >= threshold))
+        row[3].imshow(_verdicts(asked[number], score >= threshold))
         titles = (f"{place.id} before", "after", "score", f"found, missed, false: {wrong[number]} px wrong")
         for cell, title in zip(row, titles, strict=True):
             cell.set_title(title, fontsize=8)
@@ -51,8 +52,8 @@ def draw_mistakes(
     figure.savefig(path, dpi=100, metadata={"Software": None})
 
 
-def _wrong(place: Place, flagged: NDArray[np.bool_]) -> int:
-    return int(((place.label == CHANGED) & ~flagged).sum() + ((place.label == STABLE) & flagged).sum())
+def _wrong(label: Codes, flagged: NDArray[np.bool_]) -> int:
+    return int(((label == CHANGED) & ~flagged).sum() + ((label == STABLE) & flagged).sum())
 
 
 def _colours(reflectance: Array) -> Array:
@@ -61,12 +62,12 @@ def _colours(reflectance: Array) -> Array:
     return picture
 
 
-def _verdicts(place: Place, flagged: NDArray[np.bool_]) -> Array:
-    """Green found, red missed, orange false; grey stable, white not labelled."""
+def _verdicts(label: Codes, flagged: NDArray[np.bool_]) -> Array:
+    """Green found, red missed, orange false; grey stable, white not labelled or not seen."""
     picture = np.ones((*flagged.shape, 3), np.float32)
-    picture[place.label == STABLE] = 0.85
-    changed = place.label == CHANGED
+    picture[label == STABLE] = 0.85
+    changed = label == CHANGED
     picture[changed & flagged] = _COLOURS["found"]
     picture[changed & ~flagged] = _COLOURS["missed"]
-    picture[(place.label == STABLE) & flagged] = _COLOURS["false"]
+    picture[(label == STABLE) & flagged] = _COLOURS["false"]
     return picture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.evaluate import objects, trials
-from pipeline.evaluate.places import CHANGED, STABLE, Place
+from pipeline.evaluate.places import STABLE, Place
 from pipeline.evaluate.results import Row
 from pipeline.evaluate.trials import Draws, Figures, Maps
 from pipeline.grid import RESOLUTION_M
@@ -46,7 +46,7 @@ def _judge(scores: Sequence[Array], places: Sequence[Place]) -> Callable[[Wide |
     found: list[NDArray[np.bool_]] = []
     area_ha: list[NDArray[np.floating[Any]]] = []
     for score, place in zip(scores, places, strict=True):
-        changed = place.label == CHANGED
+        changed = trials.seen_change(score, place)
         found.append(objects.object_scores(score, changed, min_px=1, share=trials.FOUND_SHARE) >= limit)
         area_ha.append(objects.object_sizes(changed) * _PIXEL_HA)
     group = np.repeat(trials.group_numbers(places), [len(part) for part in found])

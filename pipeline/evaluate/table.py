@@ -16,6 +16,8 @@ from pipeline.evaluate.places import Place
 from pipeline.evaluate.results import Results, Row
 from pipeline.evaluate.trials import Draws
 
+_PAIRS = ("us-suburbs", "czech", "amazon", "portugal")
+_SERIES = ("worldcereal-a", "boadella")
 _INJECTED = "injected "
 _MISTAKES_AT = 0.01  # share of stable pixels flagged in the pictures
 
@@ -89,7 +91,7 @@ def check_data(data: Path) -> None:
     Raises:
         RasterError: one is missing.
     """
-    for name in ("pairs/us-suburbs", "pairs/czech", "pairs/amazon", "pairs/portugal", "series"):
+    for name in (*(f"pairs/{pair}" for pair in _PAIRS), *(f"series/{one}" for one in _SERIES)):
         if not (data / name).is_dir():
             raise RasterError(f"{data / name}: no such folder; name the folder of real data with --data")
 

@@ -153,6 +153,11 @@ def measure(
     return tuple(rows)
 
 
+def seen_change(score: Array, place: Place) -> NDArray[np.bool_]:
+    """(y, x) changed, where the methods were asked: nobody can find what lies under a cloud."""
+    return (place.label == CHANGED) & np.isfinite(score)
+
+
 def group_numbers(places: Sequence[Place]) -> list[int]:
     """Index of each place's group, in the order of their names."""
     numbers = {name: index for index, name in enumerate(sorted({place.group for place in places}))}
@@ -195,7 +200,7 @@ def _pixel_judge(
 def _objects(scores: Sequence[Array], places: Sequence[Place], share: float) -> tuple[Array, NDArray[np.int64]]:
     """Score and group of each changed object."""
     found = [
-        objects.object_scores(score, place.label == CHANGED, min_px=MIN_OBJECT_PX, share=share)
+        objects.object_scores(score, seen_change(score, place), min_px=MIN_OBJECT_PX, share=share)
         for score, place in zip(scores, places, strict=True)
     ]
     groups = np.repeat(np.array(group_numbers(places), np.int64), [len(score) for score in found])

@@ -115,3 +115,26 @@ def test_rank_of_nothing_gives_no_figures():
     found = metrics.curve(metrics.rank(np.zeros(0, np.float32), np.zeros(0, bool)))
     assert math.isnan(metrics.average_precision(found))
     assert math.isnan(metrics.threshold_at(found, false_share=0.1))
+
+
+@given(cases)
+def test_best_threshold_gives_the_best_f1(case):
+    score, truth, _ = case
+    found = metrics.curve(metrics.rank(score, truth))
+    if not truth.any():
+        assert math.isnan(metrics.best_threshold(found))
+        return
+    flagged = score >= metrics.best_threshold(found)
+    assert 2 * (flagged & truth).sum() / (truth.sum() + flagged.sum()) == pytest.approx(metrics.best_f1(found))
+
+
+@given(cases, st.sampled_from([0.1, 0.5, 1.0]))
+def test_threshold_for_is_the_highest_that_finds_enough(case, recall):
+    score, truth, _ = case
+    found = metrics.curve(metrics.rank(score, truth))
+    if not truth.any():
+        assert math.isnan(metrics.threshold_for(found, recall=recall))
+        return
+    limit = metrics.threshold_for(found, recall=recall)
+    assert (score[truth] >= limit).mean() >= recall
+    assert (score[truth] > limit).mean() < recall

@@ -122,3 +122,14 @@ def test_scene_trial_real_amazon_gives_the_known_auc_of_dnbr(shared_data):
     flagged = np.array([np.mean(s[np.isfinite(s)] > 0.27) for s in scores], np.float32)  # 0.27: Key and Benson
     rows = trials.scene_trial("a", {"dNBR": {"s": flagged}}, kept, changed={"mining_emergence"}, draws=Draws(2, 1))
     assert rows[0].value == pytest.approx(0.73, abs=0.01)
+
+
+def test_pixel_trial_changes_that_nobody_could_see_are_no_misses():
+    found, maps = _planted()
+    hidden = {
+        name: [np.where(place.label == CHANGED, np.float32(np.nan), s) for s, place in zip(scores, found, strict=True)]
+        for name, scores in maps.items()
+    }
+    half = {name: [*maps[name][:4], *hidden[name][4:]] for name in maps}
+    rows = trials.pixel_trial("t", half, found, claims=set(), draws=DRAWS)
+    assert _value(rows, "right", "objects at 1%").value == 1.0
