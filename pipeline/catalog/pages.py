@@ -35,7 +35,8 @@ LONGEST_PAUSE_S = 120
 """No pause between tries is longer, whatever the server asks for: then the next catalogue's turn has come."""
 STALE_PAGES = 3
 """So many pages in a row without a new item are a loop; one may be overtaken by items that were just added."""
-MAX_PAGES = 20_000
+MAX_ITEMS = 100_000
+"""More are no answer: 12 granules, imaged every 2.5 days for 1,500 days and listed twice, are about 15,000."""
 BROKEN_OFF = (ChunkedEncodingError, ContentDecodingError, UnicodeDecodeError)
 
 
@@ -129,7 +130,7 @@ def _pages(session: _Session, query: dict[str, Any]) -> Iterator[list[dict[str, 
     asked: set[str] = set()
     target: str | Link = f"{session.root}/search"
     listed = stale = 0
-    for _ in range(MAX_PAGES):
+    while True:
         document = _page(session, target, query)
         page = _features(session, document)
         news = {_key(item) for item in page} - seen
@@ -142,12 +143,16 @@ def _pages(session: _Session, query: dict[str, Any]) -> Iterator[list[dict[str, 
             return _check_complete(session, document, listed)
         words = json.dumps(link.to_dict(transform_href=False), sort_keys=True)
         if words in asked or stale >= STALE_PAGES:
-            break
+            raise session.error(
+                f"its pages have no end: after {listed} items they repeat",
+                "tell its operator, or use another catalogue",
+            )
+        if listed > MAX_ITEMS:
+            raise session.error(
+                f"its pages have no end: {listed} items for one area", "check its collections, or use another catalogue"
+            )
         asked.add(words)
         target = link
-    raise session.error(
-        f"its pages have no end: after {listed} items they repeat", "tell its operator, or use another catalogue"
-    )
 
 
 def _next_link(session: _Session, document: dict[str, Any]) -> Link | None:
@@ -184,7 +189,7 @@ def _page(session: _Session, target: str | Link, query: dict[str, Any]) -> dict[
                 document = session.io.read_json(target, parameters=query)
             else:
                 document = session.io.read_json(target, method="POST", parameters=query)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             problem, cause = f"its answer is no JSON ({err})", err
         except APIError as err:
             if not isinstance(err.__context__, BROKEN_OFF):

@@ -161,6 +161,7 @@ def test_d13_broken_answer_is_asked_again(serve: Any, reply: Any, fault: str) ->
         ({"status": 404, "body": "no such collection"}, "answered 404"),
         ({"body": b'{"type": "Feat'}, "no JSON"),
         ({"body": b"<html>"}, "no JSON"),
+        ({"body": b"[" * 100_000}, "no JSON"),
         ({"body": {"type": "Catalog"}}, "no list of items"),
         ({"body": {"features": [1]}}, "no list of items"),
         ({"body": []}, "no JSON object"),
@@ -197,6 +198,15 @@ def test_d13_pages_that_repeat_are_an_error(serve: Any, reply: Any) -> None:
     with pytest.raises(CatalogError, match="no end"):
         fetch(server.catalog())
     assert len(server.asked) == 2
+
+
+def test_d13_pages_with_ever_new_items_are_given_up(serve: Any, reply: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_ITEMS", 5)
+    counter = iter(range(1000))
+    server = serve(lambda _: reply(page(str(next(counter)), link={"href": f"search?page={next(counter)}"})))
+    with pytest.raises(CatalogError, match="no end: 6 items for one area"):
+        fetch(server.catalog())
+    assert len(server.asked) == 6
 
 
 @pytest.mark.parametrize("names", [("a",), ()])
