@@ -13,6 +13,7 @@ Use = Literal["environment", "research", "enforcement"]
 """What a deployment's alerts are for."""
 
 Positive = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Part(BaseModel):
@@ -101,6 +102,8 @@ class ModelCard(Part):
     kinds: tuple[str, ...] = Field(min_length=1)
     """Order of the output axis."""
     calibration: dict[str, Calibration]
+    thresholds: dict[str, Probability]
+    """Per kind, the probability at which a look shows it; set from a budget of false alerts on unchanged ground."""
     training_data: tuple[Source, ...] = Field(min_length=1)
     terms: Terms
     metrics: dict[str, Any] = {}
@@ -118,8 +121,9 @@ class ModelCard(Part):
                 raise ValueError(f"normalisation.{name} needs one value per band: {', '.join(self.bands)}")
         if self.halo_px % self.stride or self.patch_px % self.stride:
             raise ValueError(f"halo_px and patch_px must be multiples of the stride {self.stride}")
-        if set(self.calibration) != set(self.kinds):
-            raise ValueError(f"calibration needs exactly the kinds {', '.join(self.kinds)}")
+        for name in ("calibration", "thresholds"):
+            if set(getattr(self, name)) != set(self.kinds):
+                raise ValueError(f"{name} needs exactly the kinds {', '.join(self.kinds)}")
         unknown = sorted(set(self.coarse_bands) - set(self.bands))
         if unknown:
             raise ValueError(f"coarse_bands names {', '.join(unknown)}, which bands does not")

@@ -11,6 +11,10 @@ from torchgeo.models import FCSiamConc, FCSiamDiff
 class TorchgeoPair(nn.Module):
     """A torchgeo network that takes (n, time, channels, y, x)."""
 
+    stride = 32
+    halo_px = 128
+    """Measured on a ResNet-18 encoder: leaves a tenth of the error that a tile's edge makes; 256 leaves none."""
+
     def __init__(self, inner: nn.Module) -> None:
         """Wrap `inner`."""
         super().__init__()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipeline.learn import landscapes
-from pipeline.simulate import canvas, optics, spectra
+from pipeline.simulate import canvas, optics, shapes, spectra
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -18,14 +18,22 @@ _DRY = ("deciduous_dry", "scrub_dry", "grass_dry")
 _SWIR = slice(4, None)
 _WAVELENGTH = np.array([0.49, 0.56, 0.665, 0.842, 1.61, 2.19], np.float32)
 _MAX_SHIFT_PX = 0.7
+_SNOW = np.array([0.78, 0.78, 0.76, 0.70, 0.12, 0.10], np.float32)
+_SKYLIGHT = np.array([0.35, 0.25, 0.15, 0.08, 0.03, 0.02], np.float32)  # share of the light that reaches into shade
 
 
-def farmed(reflectance: Array, fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
+def farmed(
+    reflectance: Array,
+    fields: NDArray[np.int32],
+    rng: np.random.Generator,
+    *,
+    surface: shapes.Surface = spectra.natural,
+) -> Array:
     """Some fields sown, ripe, harvested, ploughed, burnt or flooded, even or rough."""
     hit = rng.random(int(fields.max()) + 1) < rng.choice((0.0, rng.uniform(0, 0.4), rng.uniform(0.4, 1.0)))
     hit[0] = False
     names = (*landscapes.OPEN, "stubble", "soil_brown", "burnt")
-    table = landscapes.field_spectra(len(hit), names, rng)
+    table = landscapes.field_spectra(len(hit), names, rng, surface=surface)
     share = np.where(hit, rng.uniform(0.3, 1.0, len(hit)), 0).astype(np.float32)[fields]
     share = _softened(share)
     grain = rng.uniform(0, 0.08) * rng.standard_normal(fields.shape, np.float32)
@@ -59,6 +67,46 @@ def flooded(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
     return wet
 
 
+def snowed(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
+    """Snow on open land, thin or in patches, and a little of it seen between the trees."""
+    cover = canvas.noise(woody.shape, rng.uniform(3, 15), rng) + rng.uniform(-1.0, 2.0)
+    share = np.clip(cover, 0, 1) * np.where(woody, rng.uniform(0.0, 0.4), rng.uniform(0.3, 1.0))
+    snow = _SNOW[:, None, None] * np.float32(rng.uniform(0.6, 1.1))
+    white: Array = reflectance + _softened(share.astype(np.float32)) * (snow - reflectance)
+    return white
+
+
+def relief(size: tuple[int, int], rng: np.random.Generator) -> Array:
+    """(y, x) heights in pixels: level ground, or hills with slopes of up to about 30 degrees."""
+    if rng.random() < 0.6:
+        return np.zeros(size, np.float32)
+    width = rng.uniform(8, 30)
+    heights: Array = canvas.noise(size, width, rng) * np.float32(width * rng.uniform(0.03, 0.3))
+    return heights
+
+
+def sunlit(reflectance: Array, heights: Array, woody: Mask, rng: np.random.Generator) -> Array:
+    """The sun somewhere: slopes lit and shaded, and the shade that trees throw on the ground beside them.
+
+    Args:
+        reflectance: (6, y, x).
+        heights: (y, x) of `relief`, in pixels.
+        woody: (y, x).
+        rng: source of all choices.
+    """
+    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(25, 70))
+    towards = np.array([-np.cos(azimuth), np.sin(azimuth)])  # (row, column) to the sun
+    down, right = np.gradient(heights)
+    facing = np.sin(height) - np.cos(height) * (towards[0] * down + towards[1] * right)
+    light = np.clip(facing / np.sin(height), 0.3, 1.8) ** rng.uniform(0.3, 1.0)
+    reach = rng.choice((0.0, rng.uniform(0.3, 3.0))) / np.tan(height)  # pixels: trees of 3 to 30 m
+    trees = woody.astype(np.float32)
+    thrown = ndimage.shift(trees, tuple(-reach * towards), order=1, mode="nearest") * (1 - trees)
+    dark = np.clip(rng.uniform(0.3, 0.7) * thrown, 0, 1).astype(np.float32)
+    shone: Array = reflectance * light.astype(np.float32) * (1 - dark * (1 - _SKYLIGHT[:, None, None]))
+    return shone
+
+
 def lit(reflectance: Array, rng: np.random.Generator) -> Array:
     """Another sun and view: overall gain and tilt, slopes lit differently, crowns and shade that sparkle."""
     size = reflectance.shape[1:]
@@ -81,8 +129,8 @@ def hazy(reflectance: Array, rng: np.random.Generator) -> Array:
     return veiled
 
 
-def cloudy(reflectance: Array, rng: np.random.Generator) -> Array:
-    """Thin cloud and edges that the mask left, and the shadows beside them."""
+def cloudy(reflectance: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Thin cloud and edges that the mask left, and the shadows beside them; and how much of the ground they hide."""
     size = reflectance.shape[1:]
     field = canvas.noise(size, rng.uniform(3, 14), rng)
     edge = float(np.quantile(field, 1 - rng.uniform(0.01, 0.25)))
@@ -90,11 +138,11 @@ def cloudy(reflectance: Array, rng: np.random.Generator) -> Array:
         (rng.uniform(0.05, 0.4), 1.0), p=(0.7, 0.3)
     )
     step = (int(rng.integers(-25, 26)), int(rng.integers(-25, 26)))
-    shade = np.roll(alpha, step, axis=(0, 1)) * rng.uniform(0.2, 0.65)
+    shade = np.roll(alpha, step, axis=(0, 1)) * rng.uniform(0.2, 0.75)
     white = rng.uniform(0.35, 0.8) * np.array([1.05, 1.0, 1.0, 1.0, 0.8, 0.65])[:, None, None]
     dark: Array = reflectance * (1 - shade.astype(np.float32))
     covered: Array = dark + alpha.astype(np.float32) * (white.astype(np.float32) - dark)
-    return covered
+    return covered, np.maximum(alpha, shade).astype(np.float32)
 
 
 def shifted(reflectance: Array, rng: np.random.Generator) -> Array:

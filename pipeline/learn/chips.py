@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from pipeline.learn import benign, landscapes
+from pipeline.learn import benign, landscapes, palette
 from pipeline.learn.grounds import Ground
 from pipeline.learn.settings import Settings, Split
 from pipeline.schema import KINDS
@@ -21,11 +22,15 @@ Mask = NDArray[np.bool_]
 IGNORED = -1
 """Label of pixels that count in no loss."""
 
-_SEEDS = {"train": 0, "valid": 1}
+_SEEDS = {"train": 0, "valid": 1, "test": 2}
 _MIN_STEP = 0.008  # reflectance: an injected change that alters a pixel less than this cannot be asked for
 _MIN_NIR = 0.07  # below it is water, where nobody camps
 _MIN_WOODY = 0.02  # share of a chip: with less there is nothing to clear
+_AT_EDGE = 0.3  # share of changes with their centre at the edge of a wood: clearings grow from what is open already
+_MAX_VEIL = 0.35  # of a cloud or its shadow: what lies under more cannot be asked for
+_SNOWY = 0.03  # share of dates with snow
 _WOODED = 0.88  # share of camps and tracks that start in woods: on fields, bare ground is mostly farming
+_LONGEST_M = 2500.0  # of a track: more would leave the chip anyhow
 _PUT = {"clearing": (0.6, 3), "camp": (0.5, 3), "track": (0.5, 2)}  # share of chips that get some, and how many at most
 
 
@@ -64,28 +69,31 @@ def make_chip(number: int, *, settings: Settings, grounds: tuple[Ground, ...], s
         grounds: real places of this split.
         split: training and validation never share a random stream.
     """
-    rng = np.random.default_rng([settings.fit.seed, _SEEDS[split], number])
+    rng = np.random.default_rng([settings.data.seed, _SEEDS[split], number])
     side = settings.data.chip_px
     real = bool(grounds) and rng.random() < settings.data.real_share
-    scene = _real(grounds, rng, side) if real else _simulated(rng, side)
-    after, shares, asked = _changed(scene, rng)
+    surface = palette.surface([ground.surfaces for ground in grounds])
+    scene = _real(grounds, rng, side, surface) if real else _simulated(rng, side, surface)
+    after, shares, asked = _changed(scene, rng, surface)
     before = scene.before
     if rng.random() < 0.25:  # a clearing that has grown over, a camp that has gone: no alert
-        before = landscapes.put(before, _planted(str(rng.choice(KINDS)), scene.woody, rng))[0]
-    before = _seen(before, scene.missing, rng, composite=rng.random() < 0.5)
-    after = _seen(after, scene.missing, rng, composite=False)
+        before = landscapes.put(before, _planted(str(rng.choice(KINDS)), scene.woody, rng, surface))[0]
+    heights = benign.relief(scene.woody.shape, rng)
+    dates = [benign.sunlit(date, heights, scene.woody, rng) if rng.random() < 0.7 else date for date in (before, after)]
+    before, _ = _seen(dates[0], scene.missing, rng, composite=rng.random() < 0.5)
+    after, veil = _seen(dates[1], scene.missing, rng, composite=False)
     if rng.random() < 0.08:
         after[4:] = np.nan
-    return Chip(before, after, _labels(shares, asked, settings), scene.source)
+    return Chip(before, after, _labels(shares, asked & (veil < _MAX_VEIL), settings), scene.source)
 
 
-def _simulated(rng: np.random.Generator, side: int) -> _Scene:
+def _simulated(rng: np.random.Generator, side: int, surface: shapes.Surface) -> _Scene:
     land = landscapes.landscape(rng, side_px=side)
-    after = _otherwise(land.reflectance, land.woody, land.fields, rng)
+    after = _otherwise((land.reflectance, land.woody, land.fields), rng, surface)
     return _Scene(land.reflectance, after, land.woody, np.zeros(after.shape, np.bool_), "simulated")
 
 
-def _real(grounds: tuple[Ground, ...], rng: np.random.Generator, side: int) -> _Scene:
+def _real(grounds: tuple[Ground, ...], rng: np.random.Generator, side: int, surface: shapes.Surface) -> _Scene:
     """A crop of a real place: two real dates where there are, else one date and what season and farming do to it."""
     weight = np.array([ground.woody.size**0.5 for ground in grounds])
     ground = grounds[rng.choice(len(grounds), p=weight / weight.sum())]
@@ -95,7 +103,7 @@ def _real(grounds: tuple[Ground, ...], rng: np.random.Generator, side: int) -> _
     before, after = _whole(before), _whole(after)
     if one == other:
         open_land = ~woody & (before[3] > 1.3 * before[2])
-        after = _otherwise(before, woody, landscapes.field_numbers(open_land, rng), rng)
+        after = _otherwise((before, woody, landscapes.field_numbers(open_land, rng)), rng, surface)
     return _Scene(before, after, woody & ~missing[0], missing, ground.name)
 
 
@@ -126,17 +134,20 @@ def _whole(reflectance: Array) -> Array:
     return filled
 
 
-def _otherwise(reflectance: Array, woody: Mask, fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
-    """The same ground on another day, with no change that matters."""
+def _otherwise(
+    ground: tuple[Array, Mask, NDArray[np.int32]], rng: np.random.Generator, surface: shapes.Surface
+) -> Array:
+    """The same ground (reflectance, woods, fields) on another day, with no change that matters."""
+    reflectance, woody, fields = ground
     other = benign.seasonal(reflectance, woody, rng)
     if rng.random() < 0.85:
-        other = benign.farmed(other, fields, rng)
+        other = benign.farmed(other, fields, rng, surface=surface)
     if rng.random() < 0.12:
         other = benign.flooded(other, woody, rng)
-    return other
+    return benign.snowed(other, woody, rng) if rng.random() < _SNOWY else other
 
 
-def _changed(scene: _Scene, rng: np.random.Generator) -> tuple[Array, Array, Mask]:
+def _changed(scene: _Scene, rng: np.random.Generator, surface: shapes.Surface) -> tuple[Array, Array, Mask]:
     """The after date with changes injected; per kind the changed share, and where the answer may be asked for."""
     after = scene.after
     shares = np.zeros((len(KINDS), *scene.woody.shape), np.float32)
@@ -148,7 +159,8 @@ def _changed(scene: _Scene, rng: np.random.Generator) -> tuple[Array, Array, Mas
         for _ in range(rng.integers(1, most + 1)):
             keep = (scene.woody if kind == "clearing" else after[3] > _MIN_NIR).astype(np.float32)
             rough = float(rng.choice((1.0, rng.uniform(0, 1.5), 0.0)))  # even or not must not tell field from clearing
-            new, share = landscapes.put(after, _planted(kind, scene.woody, rng), keep=keep, rough=rough)
+            planted = _planted(kind, scene.woody, rng, surface)
+            new, share = landscapes.put(after, planted, keep=keep, rough=rough)
             faint = (share > 0) & (np.abs(new - after).max(axis=0) < _MIN_STEP)
             asked[index] &= ~faint
             if kind == "camp":
@@ -158,33 +170,36 @@ def _changed(scene: _Scene, rng: np.random.Generator) -> tuple[Array, Array, Mas
     return after, shares, asked
 
 
-def _planted(kind: str, woody: Mask, rng: np.random.Generator) -> shapes.Planted:
+def _planted(kind: str, woody: Mask, rng: np.random.Generator, surface: shapes.Surface) -> shapes.Planted:
     """A change with its centre on wooded ground where that can be, of a size that fits a chip."""
     rows, cols = woody.shape
     centre = (float(rng.uniform(0.05, 0.95) * rows), float(rng.uniform(0.05, 0.95) * cols))
     if (kind == "clearing" or rng.random() < _WOODED) and woody.any():
-        spots = np.flatnonzero(woody)
+        edge = woody & ~ndimage.binary_erosion(woody, iterations=2, border_value=1)
+        spots = np.flatnonzero(edge if edge.any() and rng.random() < _AT_EDGE else woody)
         row, col = np.unravel_index(rng.choice(spots), woody.shape)
         centre = (float(row), float(col))
     size = rng.random()
     if kind == "clearing":
-        return shapes.clearing(rng, centre=centre, area_ha=0.05 * (12 / 0.05) ** size)
+        return shapes.clearing(rng, centre=centre, area_ha=0.05 * (20 / 0.05) ** size, surface=surface)
     if kind == "camp":
-        return shapes.camp(rng, centre=centre, area_ha=0.05 * (2 / 0.05) ** size)
-    return shapes.track(rng, centre=centre, length_m=rng.uniform(250, 1500), width_m=3 * (20 / 3) ** size)
+        return shapes.camp(rng, centre=centre, area_ha=0.04 * (2 / 0.04) ** size, surface=surface)
+    length_m, width_m = 200 * (_LONGEST_M / 200) ** rng.random(), 3 * (20 / 3) ** size
+    return shapes.track(rng, centre=centre, length_m=length_m, width_m=width_m, surface=surface)
 
 
-def _seen(ground: Array, missing: Mask, rng: np.random.Generator, *, composite: bool) -> Array:
-    """Ground through sky and sensor: one look, or the quiet median of many; NaN where missing."""
+def _seen(ground: Array, missing: Mask, rng: np.random.Generator, *, composite: bool) -> tuple[Array, Array]:
+    """Ground through sky and sensor: one look, or the quiet median of many; NaN where missing. And what veils it."""
+    veil = np.zeros(missing.shape[1:], np.float32)
     if composite:
         seen = benign.noisy(ground, rng, amount=0.35)
     else:
         seen = benign.hazy(benign.lit(ground, rng), rng)
-        seen = benign.cloudy(seen, rng) if rng.random() < 0.15 else seen
+        seen, veil = benign.cloudy(seen, rng) if rng.random() < 0.2 else (seen, veil)
         seen = benign.shifted(seen, rng) if rng.random() < 0.8 else seen
         seen = benign.noisy(seen, rng, amount=1.0)
     hidden = missing | benign.gaps(missing.shape[1:], rng)
-    return np.where(hidden, np.float32(np.nan), seen).astype(np.float32)
+    return np.where(hidden, np.float32(np.nan), seen).astype(np.float32), veil
 
 
 def _labels(shares: Array, asked: Mask, settings: Settings) -> NDArray[np.int8]:

@@ -14,6 +14,7 @@ from rasterio.errors import RasterioIOError
 from scipy import ndimage
 
 from pipeline.errors import ConfigError
+from pipeline.learn import palette
 from pipeline.learn.settings import GroundFiles
 from pipeline.sensors import BANDS, SENTINEL2
 
@@ -30,6 +31,8 @@ class Ground:
     """(6, y, x) float32 reflectance each; NaN missing, a band that the source lacks is NaN everywhere."""
     woody: Mask
     """(y, x): looks like trees or shrubs, so that a clearing may be put there."""
+    surfaces: palette.Samples
+    """Spectra of bare, dry, burnt and built pixels of the place."""
 
 
 def read_ground(entry: GroundFiles, root: Path, *, source: str) -> Ground:
@@ -51,7 +54,8 @@ def read_ground(entry: GroundFiles, root: Path, *, source: str) -> Ground:
     if any(abs(date.shape[1] - rows) > 2 or abs(date.shape[2] - cols) > 2 for date in dates):
         raise ConfigError(f"{source}: ground {entry.name}: dates differ in size; list only files on one grid")
     dates = tuple(date[:, :rows, :cols] for date in dates)
-    return Ground(entry.name, dates, np.logical_and.reduce([woody(date) for date in dates]))
+    wooded = np.logical_and.reduce([woody(date) for date in dates]) & entry.wooded
+    return Ground(entry.name, dates, wooded, palette.sample(dates[0]))
 
 
 def woody(reflectance: Array) -> Mask:

@@ -15,7 +15,17 @@ from pipeline.simulate import canvas, optics, shapes, spectra
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-WOODS = ("evergreen", "deciduous_green", "conifer", "conifer", "mangrove", "scrub_green", "deciduous_dry", "scrub_dry")
+WOODS = (
+    "evergreen",
+    "deciduous_green",
+    "conifer",
+    "conifer",
+    "conifer_dying",
+    "mangrove",
+    "scrub_green",
+    "deciduous_dry",
+    "scrub_dry",
+)
 OPEN = (
     "grass_green",
     "grass_dry",
@@ -79,10 +89,12 @@ def field_numbers(open_land: Mask, rng: np.random.Generator) -> NDArray[np.int32
     return np.where(open_land, numbers + 1, 0).astype(np.int32)
 
 
-def field_spectra(count: int, names: tuple[str, ...], rng: np.random.Generator) -> Array:
+def field_spectra(
+    count: int, names: tuple[str, ...], rng: np.random.Generator, *, surface: shapes.Surface = spectra.natural
+) -> Array:
     """(count, 6) a surface for each field, drawn from a few that are common here."""
     common = rng.choice(names, size=min(4, len(names)), replace=False)
-    drawn: Array = np.stack([spectra.varied(str(rng.choice(common)), rng=rng) for _ in range(count)])
+    drawn: Array = np.stack([surface(str(rng.choice(common)), rng) for _ in range(count)])
     return drawn
 
 

@@ -14,7 +14,7 @@ from pipeline import config
 from pipeline.errors import ConfigError
 from pipeline.schema import KINDS
 
-Split = Literal["train", "valid"]
+Split = Literal["train", "valid", "test"]
 
 
 class GroundFiles(config.Model):
@@ -28,8 +28,10 @@ class GroundFiles(config.Model):
     offset_dn: int = 0
     """Added to the digital numbers: -1000 where the file still carries the offset."""
     licence: str
+    wooded: bool = True
+    """False where what looks like trees are crops: no clearing is put there."""
     split: Split = "train"
-    """`valid`: never trained on; for calibration and metrics."""
+    """`valid`: never trained on, for calibration; `test`: for neither, methods are compared on it."""
 
 
 class Card(config.Model):
@@ -59,6 +61,8 @@ class Data(config.Model):
     chips: int = Field(ge=1)
     """Training chips, each made once and shown in eight orientations."""
     valid_chips: int = Field(ge=1)
+    test_chips: int = Field(default=1, ge=1)
+    """Chips on which methods are compared."""
     chip_px: int = Field(default=128, ge=32, le=512)
     border_px: int = Field(default=16, ge=0)
     """Edge of a chip that counts in no loss: it lacks the surroundings that it has in production."""
@@ -66,6 +70,8 @@ class Data(config.Model):
     """Share of chips on real ground; the rest is simulated."""
     workers: int = Field(default=1, ge=0, le=64)
     """Processes that make chips."""
+    seed: int = 0
+    """Of the chips; each split has a random stream of its own."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:
@@ -89,6 +95,7 @@ class Fit(config.Model):
     """How it is trained."""
 
     seed: int = 0
+    """Of the first weights and of the order of the chips."""
     epochs: int = Field(ge=1)
     batch: int = Field(default=16, ge=1)
     rate: float = Field(default=3e-3, gt=0)
@@ -96,6 +103,12 @@ class Fit(config.Model):
     dice: float = Field(default=0.5, ge=0)
     """Weight of the dice loss beside the cross-entropy."""
     threads: int = Field(default=1, ge=1, le=64)
+    workers: int = Field(default=0, ge=0, le=64)
+    """Processes that prepare batches; 0: none."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where it trains; auto takes a GPU where there is one."""
+    alerts_per_1000_km2: float = Field(default=100.0, gt=0)
+    """False alerts of one kind, per 1,000 km2 of unchanged ground and look, that thresholds are set for."""
 
 
 class Settings(config.Model):
@@ -112,7 +125,7 @@ class Settings(config.Model):
     def _kinds(self) -> Self:
         if tuple(self.label) != KINDS:
             raise ValueError(f"label needs one table per kind, in this order: {', '.join(KINDS)}")
-        if self.data.real_share > 0 and {entry.split for entry in self.ground} != {"train", "valid"}:
+        if self.data.real_share > 0 and not {entry.split for entry in self.ground} >= {"train", "valid"}:
             raise ValueError("real_share > 0 needs at least one ground of split 'train' and one of 'valid'")
         return self
 

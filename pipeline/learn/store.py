@@ -5,6 +5,7 @@ In: the training configuration and grounds. Out: `Stored` arrays. A run that was
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.learn import benign, chips, grounds, landscapes
+from pipeline.learn import benign, chips, grounds, landscapes, palette
 from pipeline.learn.chips import Chip
 from pipeline.learn.grounds import Ground
 from pipeline.learn.settings import Settings, Split
@@ -27,7 +28,8 @@ from pipeline.simulate import canvas, optics, outlines, shapes, spectra
 Report = Callable[[str], None]
 
 _LINES = 10  # of progress
-_MAKERS = (chips, benign, grounds, landscapes, canvas, optics, outlines, shapes, spectra)
+_NAME_BYTES = 48  # of a source
+_MAKERS = (chips, benign, grounds, landscapes, palette, canvas, optics, outlines, shapes, spectra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Stored:
     """(chip, date, 6, y, x) reflectance, NaN missing."""
     labels: NDArray[np.int8]
     """(chip, kind, y, x) 1 changed, 0 not, -1 counts in no loss."""
+    sources: NDArray[np.bytes_]
+    """(chip,) where the ground of each is from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +66,38 @@ def stored_chips(
 
     Args:
         folder: chips lie in a subfolder named after what they were made from.
-        split: training or validation.
-        settings: number, size and seed.
+        split: training, validation or test.
+        settings: numbers, size and seed.
         places: real ground of this split.
         report: called with lines of progress.
     """
-    count = settings.data.chips if split == "train" else settings.data.valid_chips
-    place = folder / f"{split}-{_fingerprint(settings)}"
+    data = settings.data
+    count = {"train": data.chips, "valid": data.valid_chips, "test": data.test_chips}[split]
+    place = folder / f"{split}-{count}-{_fingerprint(settings)}"
     place.mkdir(parents=True, exist_ok=True)
-    side = settings.data.chip_px
+    side = data.chip_px
     pairs = _opened(place / "pairs.npy", (count, 2, len(BANDS), side, side), np.float16)
     labels = _opened(place / "labels.npy", (count, len(KINDS), side, side), np.int8)
+    sources = _opened(place / "sources.npy", (count,), np.dtype(f"S{_NAME_BYTES}"))
     done_file = place / "done"
     done = int(done_file.read_text()) if done_file.exists() else 0
     make = partial(chips.make_chip, settings=settings, grounds=places, split=split)
-    loader = DataLoader(_Made(make, done, count), batch_size=None, num_workers=settings.data.workers)
+    processes = min(data.workers, len(os.sched_getaffinity(0)))
+    loader = DataLoader(_Made(make, done, count), batch_size=None, num_workers=processes)
     for number, chip in enumerate(loader, start=done):
         pairs[number] = np.stack([chip.before, chip.after])
         labels[number] = chip.label
+        sources[number] = chip.source.encode()[:_NAME_BYTES]
         if (number + 1) % max(1, count // _LINES) == 0 or number + 1 == count:
             pairs.flush()
             labels.flush()
+            sources.flush()
             done_file.write_text(str(number + 1))
             report(f"{split} chips: {number + 1} of {count}")
-    return Stored(pairs, labels)
+    return Stored(pairs, labels, sources)
 
 
-def _opened(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> "np.memmap[Any, Any]":
+def _opened(path: Path, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> "np.memmap[Any, Any]":
     if path.exists():
         return open_memmap(path, mode="r+")
     return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
@@ -96,8 +105,9 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> "np.
 
 def _fingerprint(settings: Settings) -> str:
     """Changes with everything that chips depend on, the code that makes them included."""
-    parts = settings.model_dump(include={"data", "label", "ground"}, mode="json") | {"seed": settings.fit.seed}
-    parts["data"].pop("workers")
+    parts = settings.model_dump(include={"data", "label", "ground"}, mode="json")
+    for name in ("root", "workers", "chips", "valid_chips", "test_chips"):
+        parts["data"].pop(name)
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for module in _MAKERS:
         digest.update(Path(str(module.__file__)).read_bytes())

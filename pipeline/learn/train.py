@@ -1,53 +1,82 @@
 """Training, from top to bottom: chips, network, loss, loop, calibration, card.
 
-In: a training configuration. Out: a folder with `card.json`, `weights.safetensors` and `curves.csv`, and what it takes
-to go on after a stop. The same configuration and data give the same weights on the same kind of machine.
+In: a training configuration. Out: a folder with `card.json`, `weights.safetensors`, `curves.csv` and `reliability.png`,
+and what it takes to go on after a stop. The same configuration and data give the same weights on the same kind of
+machine. Lightning drives the loop, on a GPU where there is one.
 """
 
 import csv
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as lightning
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar, WeightAveraging
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import swa_utils
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models import inputs, loading, registry
-from models.card import Calibration, ModelCard, Network, Normalisation, Source, Terms
-from pipeline.config import PATCH_PX
-from pipeline.learn import grounds, scores, store
-from pipeline.learn.settings import Settings, Split, read_settings
+from models.card import ModelCard, Normalisation
+from pipeline.errors import ConfigError
+from pipeline.learn import certificate, grounds, store
+from pipeline.learn.settings import Net, Settings, Split, read_settings
 from pipeline.learn.store import Report, Stored
-from pipeline.schema import KINDS
 from pipeline.sensors import BANDS
 
 COARSE = ("B11", "B12")
+CURVES, CHECKPOINT = "curves.csv", "last.ckpt"
 
 _COARSE_AT = inputs.coarse_indices(BANDS, COARSE)
 _AVERAGED_SHARE = 0.05  # the weights that ship are a running average over about this share of all steps
 _NORMALISING_CHIPS = 200
+_VALID_BATCH = 8
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Both dates (n, channels, y, x) as the network takes them, and labels (n, kind, y, x): 1, 0, or -1 for no loss."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What all steps need to know."""
+class Instead:
+    """What a run does otherwise than its configuration says; None and empty leave it."""
 
-    settings: Settings
-    normalisation: Normalisation
-    out: Path
-    report: Report
+    seed: int | None = None
+    """Of the first weights and of the order of the chips."""
+    network: str = ""
+    """Name in `models.registry`, built with its default parameters; the card takes the name too."""
+    epochs: int | None = None
+
+    def applied(self, settings: Settings) -> Settings:
+        """The settings with these changes."""
+        fit = {"seed": self.seed, "epochs": self.epochs}
+        changed = settings.fit.model_copy(update={name: value for name, value in fit.items() if value is not None})
+        parts: dict[str, Any] = {"fit": changed}
+        if self.network:
+            parts["network"] = Net(name=self.network)
+            parts["card"] = settings.card.model_copy(update={"name": self.network})
+        return settings.model_copy(update=parts)
 
 
-def train(config: Path, out: Path, *, resume: bool = False, report: Report = print) -> ModelCard:
+_AS_CONFIGURED = Instead()
+
+
+def train(
+    config: Path, out: Path, *, instead: Instead = _AS_CONFIGURED, resume: bool = False, report: Report = print
+) -> ModelCard:
     """Train a network and write it as a model folder.
 
     Args:
         config: like `configs/train.toml`.
-        out: made if absent; `chips/` and `checkpoint.pt` in it are only needed to resume.
+        out: made if absent; `last.ckpt` in it is only needed to resume. Chips lie in `chips/` beside it, for all runs.
+        instead: of what the configuration says.
         resume: go on from the last whole epoch, if there is one.
         report: called with lines of progress.
 
@@ -55,82 +84,178 @@ def train(config: Path, out: Path, *, resume: bool = False, report: Report = pri
         The card as written.
 
     Raises:
-        ConfigError: the configuration, or a file of real ground that it names, is wrong.
+        ConfigError: the configuration, the network, or a file of real ground that it names, is wrong.
     """
-    settings = read_settings(config)
+    settings = instead.applied(read_settings(config))
     torch.set_num_threads(settings.fit.threads)
     torch.manual_seed(settings.fit.seed)
-    learn, valid = (_chips(split, config, out, settings, report) for split in ("train", "valid"))
+    learn, valid = (chips(split, config, out.parent / "chips", settings, report) for split in ("train", "valid"))
     normalisation = _normalisation(learn)
-    network = registry.build(settings.network.name, settings.network.parameters)
-    network = network.to(memory_format=torch.channels_last)
-    run = _Run(settings, normalisation, out, report)
-    averaged = _fit(network, (learn, valid), run, resume=resume)
+    network = _built(settings, config)
+    out.mkdir(parents=True, exist_ok=True)
+    task = ChangeTask(network.to(memory_format=torch.channels_last), settings, out, report)
+    loaders = [_loader(Batches(s, normalisation), settings, fresh=s is learn) for s in (learn, valid)]
+    _quiet()
+    trainer = _trainer(settings, out, steps=len(loaders[0]))
+    last = out / CHECKPOINT
+    start = last if resume and last.exists() else None
+    trainer.fit(task, loaders[0], loaders[1], ckpt_path=start, weights_only=True)
 
-    logits, truth = _answers(averaged, valid, run)
-    calibration, metrics = {}, {}
-    for index, kind in enumerate(KINDS):
-        known = truth[index] >= 0
-        calibration[kind] = scores.fit_calibration(logits[index][known], truth[index][known] > 0)
-        fitted = calibration[kind]
-        probability = 1 / (1 + np.exp(-(logits[index][known] / fitted.temperature + fitted.bias)))
-        metrics[kind] = scores.figures(probability, truth[index][known] > 0)
-        report(f"{kind}: {metrics[kind]}")
-    return loading.save(out, averaged, _facts(run, network, calibration, metrics))
+    logits, truth = answers(network.cpu().eval(), Batches(valid, normalisation), settings)
+    proof = certificate.certify(logits, truth, settings=settings, report=report)
+    certificate.draw(proof, out / "reliability.png")
+    return loading.save(out, network, certificate.facts(network, normalisation, proof, settings))
 
 
-def _chips(split: Split, config: Path, out: Path, settings: Settings, report: Report) -> Stored:
+def _built(settings: Settings, config: Path) -> nn.Module:
+    try:
+        return registry.build(settings.network.name, settings.network.parameters)
+    except ValueError as err:
+        raise ConfigError(f"{config}: network: {err}") from err
+
+
+def chips(split: Split, config: Path, folder: Path, settings: Settings, report: Report) -> Stored:
+    """The chips of a split, made where they are not there; errors as for `train`."""
     root = config.parent / settings.data.root
     used = [entry for entry in settings.ground if entry.split == split] if settings.data.real_share > 0 else []
     places = tuple(grounds.read_ground(entry, root, source=str(config)) for entry in used)
-    return store.stored_chips(out / "chips", split, settings=settings, places=places, report=report)
+    return store.stored_chips(folder, split, settings=settings, places=places, report=report)
 
 
-def _normalisation(chips: Stored) -> Normalisation:
+def _normalisation(stored: Stored) -> Normalisation:
     """Mean and deviation of each band over the first training chips."""
-    values = chips.pairs[:_NORMALISING_CHIPS].astype(np.float32)
+    values = stored.pairs[:_NORMALISING_CHIPS].astype(np.float32)
     mean, std = np.nanmean(values, axis=(0, 1, 3, 4)), np.nanstd(values, axis=(0, 1, 3, 4))
     return Normalisation(mean=tuple(round(float(v), 4) for v in mean), std=tuple(round(float(v), 4) for v in std))
 
 
-def _fit(network: nn.Module, chips: tuple[Stored, Stored], run: _Run, *, resume: bool) -> nn.Module:
-    """The loop: returns the running average of the weights."""
-    settings, fit, (learn, valid) = run.settings, run.settings.fit, chips
-    steps = max(1, len(learn.pairs) // fit.batch)
-    average = swa_utils.get_ema_multi_avg_fn(_decay(steps * fit.epochs))  # type: ignore[no-untyped-call]
-    averaged = swa_utils.AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=fit.rate, weight_decay=fit.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, fit.rate, total_steps=steps * fit.epochs, pct_start=0.15)
-    parts: dict[str, Any] = {"network": network, "averaged": averaged, "optimiser": optimiser, "schedule": schedule}
-    start = _resumed(run.out / "checkpoint.pt", parts) if resume else 0
-    for epoch in range(start, fit.epochs):
-        network.train()
-        rng = np.random.default_rng([fit.seed, epoch])
-        order, total = rng.permutation(len(learn.pairs)), 0.0
-        for step in range(steps):
-            chosen = np.sort(order[step * fit.batch : (step + 1) * fit.batch])
-            before, after, label = _batch(learn, chosen, run.normalisation, turn=int(rng.integers(8)))
-            loss = change_loss(network(before, after), label, settings)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            averaged.update_parameters(network)
-            total += loss.item()
-        row = {
-            "epoch": epoch + 1,
-            "train_loss": total / steps,
-            **_validated(averaged.module, valid, run),
-        }
-        _append(run.out / "curves.csv", row, fresh=epoch == 0)
-        torch.save({"epoch": epoch + 1} | {k: v.state_dict() for k, v in parts.items()}, run.out / "checkpoint.pt")
-        run.report(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
-    return averaged.module.eval()
+class Batches(Dataset[Batch]):
+    """Chips by many numbers at a time, in one of eight orientations; missing pixels count in no loss."""
+
+    def __init__(self, stored: Stored, normalisation: Normalisation) -> None:
+        """Keep both; chips are read from disk when asked for."""
+        self.stored, self.normalisation = stored, normalisation
+
+    def __len__(self) -> int:
+        return len(self.stored.pairs)
+
+    def __getitem__(self, chosen: tuple[NDArray[np.intp], int]) -> Batch:
+        numbers, turn = chosen
+        pairs = self.stored.pairs[numbers].astype(np.float32)
+        dates = [inputs.prepare(date, self.normalisation, coarse=_COARSE_AT) for pair in pairs for date in pair]
+        prepared = torch.stack(dates).reshape(len(pairs), 2, -1, *pairs.shape[-2:])
+        label = torch.from_numpy(self.stored.labels[numbers].astype(np.float32))
+        missing = prepared[:, :, len(BANDS)].amax(dim=1, keepdim=True) > 0
+        label = torch.where(missing, -1.0, label)
+        turned = [_turned(v, turn) for v in (prepared[:, 0], prepared[:, 1], label)]
+        return turned[0], turned[1], turned[2]
 
 
-def _decay(steps: int) -> float:
-    return 1 - 1 / max(2.0, _AVERAGED_SHARE * steps)
+def _turned(values: Tensor, turn: int) -> Tensor:
+    flipped = values.flip(-1) if turn >= 4 else values
+    return torch.rot90(flipped, turn % 4, (-2, -1)).contiguous(memory_format=torch.channels_last)
+
+
+class Order(Sampler[tuple[NDArray[np.intp], int]]):
+    """Numbers of chips for each batch and how they are turned: shuffled anew each epoch, or all in order, unturned."""
+
+    def __init__(self, chips_there: int, batch: int, *, seed: int | None) -> None:
+        """`seed` None: in order, the last batch may be smaller."""
+        self.chips_there, self.batch, self.seed, self.epoch = chips_there, batch, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Told by Lightning, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return max(1, self.chips_there // self.batch) if self.seed is not None else -(-self.chips_there // self.batch)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.intp], int]]:
+        numbers = np.arange(self.chips_there)
+        rng = np.random.default_rng([self.seed or 0, self.epoch])
+        if self.seed is not None:
+            numbers = rng.permutation(numbers)
+        for step in range(len(self)):
+            chosen = np.sort(numbers[step * self.batch : (step + 1) * self.batch])
+            yield chosen, int(rng.integers(8)) if self.seed is not None else 0
+
+
+def _loader(batches: Batches, settings: Settings, *, fresh: bool) -> DataLoader[Batch]:
+    fit = settings.fit
+    order = Order(len(batches), fit.batch if fresh else _VALID_BATCH, seed=fit.seed if fresh else None)
+    keep = {"persistent_workers": True} if fit.workers else {}
+    return DataLoader(batches, sampler=order, batch_size=None, num_workers=fit.workers, **keep)  # type: ignore[arg-type]
+
+
+class ChangeTask(lightning.LightningModule):
+    """Loss, optimiser and schedule of a change network; average precision of the averaged weights after each epoch."""
+
+    def __init__(self, network: nn.Module, settings: Settings, out: Path, report: Report) -> None:
+        """`out` gets a line of `curves.csv` per epoch, `report` the same in words."""
+        super().__init__()
+        self.network, self.settings, self.out, self.report = network, settings, out, report
+        self.losses: list[float] = []
+        self.ranked: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """The loss of one batch."""
+        before, after, label = batch
+        loss = change_loss(self.network(before, after), label, self.settings)
+        self.losses.append(float(loss.detach()))
+        return loss
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        """Logits and labels inside the chips' borders."""
+        self.ranked.append(_inner(self.network, batch, self.settings))
+
+    def on_validation_epoch_end(self) -> None:
+        """One line of the curves."""
+        logits, truth = _joined(self.ranked)
+        row: dict[str, float] = {"epoch": self.current_epoch + 1, "train_loss": float(np.mean(self.losses))}
+        row |= certificate.precisions(logits, truth)
+        _append(self.out / CURVES, row)
+        self.report(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        self.losses.clear()
+        self.ranked.clear()
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with one cycle of the rate over all steps."""
+        fit = self.settings.fit
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=fit.rate, weight_decay=fit.decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, fit.rate, total_steps=steps, pct_start=0.15)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+
+
+def _trainer(settings: Settings, out: Path, *, steps: int) -> lightning.Trainer:
+    fit = settings.fit
+    decay = 1 - 1 / max(2.0, _AVERAGED_SHARE * steps * fit.epochs)
+    average = swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    followers: list[Callback] = [
+        WeightAveraging(multi_avg_fn=average),
+        ModelCheckpoint(dirpath=out, filename="epoch", save_last=True, save_top_k=0, enable_version_counter=False),
+    ]
+    on_terminal = sys.stderr.isatty()
+    return lightning.Trainer(
+        accelerator=fit.accelerator,
+        devices=1,
+        max_epochs=fit.epochs,
+        gradient_clip_val=1.0,
+        deterministic="warn",
+        num_sanity_val_steps=0,
+        callbacks=[*followers, *([RichProgressBar()] if on_terminal else [])],
+        enable_progress_bar=on_terminal,
+        enable_model_summary=False,
+        logger=False,
+        default_root_dir=out,
+    )
+
+
+def _quiet() -> None:
+    """Lightning's tips are for those who write training code, not for those who run ours."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
 
 
 def change_loss(logits: Tensor, label: Tensor, settings: Settings) -> Tensor:
@@ -145,7 +270,7 @@ def change_loss(logits: Tensor, label: Tensor, settings: Settings) -> Tensor:
     inner = (..., slice(border, logits.shape[-2] - border), slice(border, logits.shape[-1] - border))
     logits, label = logits[inner], label[inner]
     counts, truth = (label >= 0).float(), label.clamp(min=0)
-    weight = torch.tensor([rule.weight for rule in settings.label.values()])[:, None, None]
+    weight = torch.tensor([rule.weight for rule in settings.label.values()], device=logits.device)[:, None, None]
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight, reduction="none")
     mean = (entropy * counts).sum((0, 2, 3)) / counts.sum((0, 2, 3)).clamp(min=1)
     chance = torch.sigmoid(logits) * counts
@@ -154,90 +279,39 @@ def change_loss(logits: Tensor, label: Tensor, settings: Settings) -> Tensor:
     return (mean + settings.fit.dice * dice).mean()
 
 
-def _batch(chips: Stored, chosen: NDArray[np.intp], normalisation: Normalisation, *, turn: int) -> tuple[Tensor, ...]:
-    """Both dates as the network takes them, and labels, in one of eight orientations; missing pixels do not count."""
-    pairs = chips.pairs[chosen].astype(np.float32)
-    prepared = torch.stack([inputs.prepare(date, normalisation, coarse=_COARSE_AT) for pair in pairs for date in pair])
-    prepared = prepared.reshape(len(pairs), 2, *prepared.shape[1:])
-    label = torch.from_numpy(chips.labels[chosen].astype(np.float32))
-    missing = prepared[:, :, len(BANDS)].amax(dim=1, keepdim=True) > 0
-    label = torch.where(missing, -1.0, label)
-    turned = [_turned(v, turn) for v in (prepared[:, 0], prepared[:, 1], label)]
-    return tuple(v.contiguous(memory_format=torch.channels_last) for v in turned)
+def answers(network: nn.Module, batches: Batches, settings: Settings) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Logits and labels inside the borders of all chips, in order.
 
-
-def _turned(values: Tensor, turn: int) -> Tensor:
-    flipped = values.flip(-1) if turn >= 4 else values
-    return torch.rot90(flipped, turn % 4, (-2, -1))
-
-
-def _answers(network: nn.Module, chips: Stored, run: _Run) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """(kind, n) logits and labels of all pixels inside the chips' borders."""
-    network.eval()
-    border, side = run.settings.data.border_px, run.settings.data.chip_px
-    inner = (..., slice(border, side - border), slice(border, side - border))
-    logits, labels = [], []
+    Returns:
+        (kind, chip, y, x) float32 and int8; labels 1, 0, or -1 for pixels that do not count.
+    """
+    order = Order(len(batches), _VALID_BATCH, seed=None)
     with torch.inference_mode():
-        for number in range(len(chips.pairs)):
-            before, after, label = _batch(chips, np.array([number]), run.normalisation, turn=0)
-            logits.append(network(before, after)[inner][0].flatten(1).numpy())
-            labels.append(label[inner][0].flatten(1).numpy().astype(np.int8))
-    return np.concatenate(logits, axis=1), np.concatenate(labels, axis=1)
+        return _joined([_inner(network, batches[chosen], settings) for chosen in order])
 
 
-def _validated(network: nn.Module, chips: Stored, run: _Run) -> dict[str, float]:
-    logits, labels = _answers(network, chips, run)
-    row = {}
-    for index, kind in enumerate(KINDS):
-        known = labels[index] >= 0
-        row[f"ap_{kind}"] = scores.average_precision(logits[index][known], labels[index][known] > 0)
-    return row
+def _inner(network: nn.Module, batch: Batch, settings: Settings) -> tuple[Tensor, Tensor]:
+    before, after, label = batch
+    border, side = settings.data.border_px, settings.data.chip_px
+    inner = (..., slice(border, side - border), slice(border, side - border))
+    return network(before, after)[inner].float().cpu(), label[inner].to(torch.int8).cpu()
 
 
-def _resumed(path: Path, parts: dict[str, Any]) -> int:
-    """Load the last checkpoint into `parts`; the number of whole epochs, 0 without one."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return int(state["epoch"])
+def _joined(parts: list[tuple[Tensor, Tensor]]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Parts of (n, kind, y, x) as (kind, chip, y, x)."""
+    logits, truth = (np.concatenate([part[i].contiguous().numpy() for part in parts]) for i in (0, 1))
+    return logits.swapaxes(0, 1), truth.swapaxes(0, 1)
 
 
-def _append(path: Path, row: dict[str, Any], *, fresh: bool) -> None:
-    with path.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
+def _append(path: Path, row: dict[str, float]) -> None:
+    """Add a line to the curves; what an earlier, stopped run said of this epoch and later ones goes."""
+    earlier: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            earlier = [old for old in csv.DictReader(file) if int(old["epoch"]) < row["epoch"]]
+    aside = path.with_suffix(".part")
+    with aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-
-
-def _facts(
-    run: _Run, network: nn.Module, calibration: dict[str, Calibration], metrics: dict[str, Any]
-) -> dict[str, Any]:
-    """The card without the fingerprint of the weights."""
-    settings = run.settings
-    card, real = settings.card, [entry for entry in settings.ground if entry.split == "train"]
-    simulated = Source(
-        name="simulated ground and injected changes", licence=card.licence, note="pipeline/simulate, pipeline/learn"
-    )
-    return {
-        "name": card.name,
-        "version": card.version,
-        "network": Network(name=settings.network.name, parameters=settings.network.parameters),
-        "bands": BANDS,
-        "coarse_bands": COARSE,
-        "inputs": "before: the normal, or an earlier look; after: a look. Surface reflectance, unit 1; missing is NaN, "
-        "becomes 0 after normalising and 1 in a mask channel per date (pixel missing; 20 m bands missing).",
-        "normalisation": run.normalisation,
-        "stride": network.stride,
-        "halo_px": network.halo_px,
-        "patch_px": PATCH_PX,
-        "kinds": KINDS,
-        "calibration": calibration,
-        "training_data": (simulated, *(Source(name=entry.name, licence=entry.licence) for entry in real)),
-        "terms": Terms(licence=card.licence, allowed=("environment", "research", "enforcement"), text=card.terms),
-        "metrics": {"validation chips: injected changes on places and seeds not trained on": metrics},
-        "seed": settings.fit.seed,
-        "created": card.created,
-    }
+        writer.writeheader()
+        writer.writerows([*earlier, {name: f"{value:.6g}" for name, value in row.items()}])
+    aside.replace(path)

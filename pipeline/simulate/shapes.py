@@ -4,6 +4,7 @@ In: a random generator, sizes and a place. Out: `Planted` values, which `optics.
 world paints over its land. Knows no dates and no scenes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from pipeline import schema
 from pipeline.simulate import canvas, outlines, spectra
 
 Array = NDArray[np.float32]
+Surface = Callable[[str, np.random.Generator], Array]
+"""Name of a surface in `spectra` to the (6,) reflectance of one place."""
 
 AREA_HA = {"clearing": (0.05, 20.0), "camp": (0.04, 2.0)}
 LENGTH_M = (200.0, 5000.0)
@@ -27,6 +30,7 @@ COVERS = {
     "burnt": ("burnt", "ash", "slash"),
     "regrowth": ("regrowth", "grass_green", "soil_brown"),
     "dry": ("grass_dry", "scrub_dry", "slash"),
+    "green": ("herbs", "slash", "regrowth"),
 }
 """What a clearing shows: the first surface prevails, one of the others is strewn in."""
 
@@ -86,6 +90,7 @@ def clearing(
     outline: str = "",
     cover: str = "",
     kept: float | None = None,
+    surface: Surface = spectra.natural,
 ) -> Planted:
     """Forest felled, burnt or scraped away.
 
@@ -96,9 +101,10 @@ def clearing(
         outline: in `outlines.OUTLINES`.
         cover: in `COVERS`.
         kept: share of ground on which trees still stand.
+        surface: gives the spectra of what is new.
     """
     style = outline or str(rng.choice(outlines.OUTLINES, p=(0.55, 0.25, 0.2)))
-    cover = cover or str(rng.choice(list(COVERS), p=(0.34, 0.26, 0.14, 0.12, 0.14)))
+    cover = cover or str(rng.choice(list(COVERS), p=(0.32, 0.24, 0.12, 0.08, 0.12, 0.12)))
     kept = float(rng.choice((0.0, rng.uniform(0, 0.15), rng.uniform(0.15, 0.5)))) if kept is None else kept
     ground = outlines.outline(style, area_ha * 1e4, rng=rng)
     paper = canvas.Canvas.around(ground, centre)
@@ -109,17 +115,24 @@ def clearing(
     if kept > 0:
         coverage = coverage * ~canvas.thresholded(canvas.noise(paper.shape, 1.1, rng), kept)
     kinds = (names[0], str(rng.choice(names[1:])))
-    table = np.stack([spectra.varied(name, rng=rng) for name in kinds])
+    table = np.stack([surface(name, rng) for name in kinds])
     return _planted(paper, ("clearing", f"{style} {cover}"), (coverage, material, texture, table), ground)
 
 
-def camp(rng: np.random.Generator, *, centre: tuple[float, float], area_ha: float) -> Planted:
+def camp(
+    rng: np.random.Generator,
+    *,
+    centre: tuple[float, float],
+    area_ha: float,
+    surface: Surface = spectra.natural,
+) -> Planted:
     """A trodden yard with roofs and tarpaulins of several colours, some trees left, and footpaths leading away.
 
     Args:
         rng: source of all choices not given.
         centre: (row, column) in 10 m pixels of the frame.
         area_ha: of the yard.
+        surface: gives the spectra of what is new.
     """
     yard = outlines.outline("natural", area_ha * 1e4, rng=rng)
     roofs = _roofs(yard, rng)
@@ -138,11 +151,18 @@ def camp(rng: np.random.Generator, *, centre: tuple[float, float], area_ha: floa
         coverage = np.maximum(coverage, built)
         material[built > 0.5] = index
     texture = np.where(material > 0, np.float32(1), canvas.texture(paper.shape, rng))
-    table = np.stack([spectra.varied(str(name), rng=rng, amount=0.7) for name in colours])
+    table = np.stack([surface(str(name), rng) for name in colours])
     return _planted(paper, ("camp", "camp"), (coverage, material, texture, table), whole)
 
 
-def track(rng: np.random.Generator, *, centre: tuple[float, float], length_m: float, width_m: float) -> Planted:
+def track(
+    rng: np.random.Generator,
+    *,
+    centre: tuple[float, float],
+    length_m: float,
+    width_m: float,
+    surface: Surface = spectra.natural,
+) -> Planted:
     """An earth road pushed through: winding, of uneven width, hidden here and there by canopy.
 
     Args:
@@ -150,6 +170,7 @@ def track(rng: np.random.Generator, *, centre: tuple[float, float], length_m: fl
         centre: (row, column) in 10 m pixels of the frame: the middle of its bounds.
         length_m: along the line.
         width_m: of the opened strip, on average.
+        surface: gives the spectra of what is new.
     """
     line = outlines.winding_line(length_m, rng=rng)
     ground = line.buffer(width_m / 2, cap_style="flat", quad_segs=4)
@@ -159,7 +180,7 @@ def track(rng: np.random.Generator, *, centre: tuple[float, float], length_m: fl
     coverage = (paper.drawn([ground]) * (1 - hidden) * edges).astype(np.float32)
     kinds = (str(rng.choice(_ROADS)), "slash")
     material = (canvas.noise(paper.shape, 2.0, rng) > 1.6).astype(np.uint8)
-    table = np.stack([spectra.varied(name, rng=rng) for name in kinds])
+    table = np.stack([surface(name, rng) for name in kinds])
     layers = (coverage, material, canvas.texture(paper.shape, rng), table)
     return _planted(paper, ("track", "track"), layers, line, width_m=width_m)
 

@@ -20,6 +20,7 @@ TYPICAL: dict[str, tuple[float, float, float, float, float, float]] = {
     "deciduous_green": (0.025, 0.049, 0.029, 0.330, 0.155, 0.066),
     "deciduous_dry": (0.047, 0.067, 0.078, 0.205, 0.245, 0.155),
     "conifer": (0.019, 0.032, 0.020, 0.190, 0.085, 0.040),
+    "conifer_dying": (0.034, 0.050, 0.052, 0.175, 0.150, 0.084),
     "mangrove": (0.022, 0.040, 0.025, 0.240, 0.085, 0.037),
     "scrub_green": (0.032, 0.058, 0.042, 0.285, 0.185, 0.092),
     "scrub_dry": (0.056, 0.078, 0.098, 0.215, 0.275, 0.190),
@@ -39,6 +40,7 @@ TYPICAL: dict[str, tuple[float, float, float, float, float, float]] = {
     # after felling and fire
     "slash": (0.055, 0.080, 0.105, 0.205, 0.270, 0.190),
     "regrowth": (0.036, 0.070, 0.048, 0.315, 0.195, 0.096),
+    "herbs": (0.042, 0.070, 0.066, 0.250, 0.235, 0.128),
     "burnt": (0.031, 0.037, 0.044, 0.078, 0.130, 0.135),
     "ash": (0.110, 0.122, 0.135, 0.165, 0.215, 0.225),
     # built
@@ -89,6 +91,11 @@ def varied(name: str, *, rng: np.random.Generator, amount: float = 1.0) -> Array
     stray = _BRIGHTNESS * draw[0] + _TILT * draw[1] * slope + _BAND * draw[2:]
     own: Array = (typical(name) * np.exp(amount * stray)).clip(0.001, 0.9).astype(np.float32)
     return own
+
+
+def natural(name: str, rng: np.random.Generator) -> Array:
+    """(6,) `varied` with the natural variability, as `shapes` asks for surfaces."""
+    return varied(name, rng=rng)
 
 
 def mixed(one: Array, other: Array, share: float | Array) -> Array:

@@ -36,6 +36,7 @@ def _save_model(folder: Path) -> None:
         "patch_px": 256,
         "kinds": KINDS,
         "calibration": {kind: Calibration() for kind in KINDS},
+        "thresholds": dict.fromkeys(KINDS, 0.5),
         "training_data": (Source(name="none", licence="Apache-2.0"),),
         "terms": Terms(licence="Apache-2.0", allowed=("environment", "research", "enforcement")),
         "seed": 11,

@@ -15,7 +15,7 @@ licence = "Apache-2.0"
 terms = "made by a test"
 
 [network]
-parameters = { width = 8 }
+parameters = { width = 8, deep = 16 }
 
 [data]
 chips = 8

@@ -23,14 +23,15 @@ def test_make_chip_same_number_gives_the_same_bytes(rules: settings.Settings) ->
 
 
 def test_make_chip_other_number_seed_or_split_gives_another(rules: settings.Settings) -> None:
-    seeded = rules.model_copy(update={"fit": rules.fit.model_copy(update={"seed": 5})})
+    seeded = rules.model_copy(update={"data": rules.data.model_copy(update={"seed": 5})})
     made = [
         chips.make_chip(3, settings=rules, grounds=(), split="train"),
         chips.make_chip(4, settings=rules, grounds=(), split="train"),
         chips.make_chip(3, settings=rules, grounds=(), split="valid"),
+        chips.make_chip(3, settings=rules, grounds=(), split="test"),
         chips.make_chip(3, settings=seeded, grounds=(), split="train"),
     ]
-    assert len({_bytes(chip) for chip in made}) == 4
+    assert len({_bytes(chip) for chip in made}) == 5
 
 
 def test_make_chip_many_are_plausible_and_hold_every_kind(rules: settings.Settings) -> None:
@@ -68,7 +69,7 @@ def test_make_chip_real_ground_without_swir_or_beyond_its_edge_stays_missing(rul
     date = _forest(40)  # smaller than the chip
     date[4:] = np.nan
     real = rules.model_copy(update={"data": rules.data.model_copy(update={"real_share": 1.0})})
-    place = Ground("small", (date,), grounds.woody(_forest(40)))
+    place = Ground("small", (date,), grounds.woody(_forest(40)), {})
     chip = chips.make_chip(1, settings=real, grounds=(place,), split="train")
     assert chip.source == "small"
     assert np.isnan(chip.after[4:]).all()

@@ -16,6 +16,7 @@ def test_stored_chips_any_number_of_workers_gives_the_same_chips(tiny: Path, tmp
     one, other = _stored(rules, tmp_path / "one"), _stored(two, tmp_path / "two")
     np.testing.assert_array_equal(one.pairs, other.pairs)
     np.testing.assert_array_equal(one.labels, other.labels)
+    assert set(one.sources) == {b"simulated"}
 
 
 def test_stored_chips_stopped_goes_on_and_ends_the_same(tiny: Path, tmp_path: Path) -> None:
@@ -35,6 +36,6 @@ def test_stored_chips_stopped_goes_on_and_ends_the_same(tiny: Path, tmp_path: Pa
 
 def test_stored_chips_other_settings_do_not_reuse_them(tiny: Path, tmp_path: Path) -> None:
     first = _stored(settings.read_settings(tiny), tmp_path)
-    tiny.write_text(tiny.read_text().replace("seed = 4", "seed = 5"))
+    tiny.write_text(tiny.read_text().replace("workers = 0", "workers = 0\nseed = 5"))
     second = _stored(settings.read_settings(tiny), tmp_path)
     assert not np.array_equal(first.pairs, second.pairs, equal_nan=True)

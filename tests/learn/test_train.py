@@ -8,6 +8,7 @@ from models import loading
 from pipeline.detect.detector import Detector
 from pipeline.errors import ConfigError
 from pipeline.learn import settings, train
+from pipeline.learn.train import Instead
 
 
 def _silent(_line: str) -> None:
@@ -28,8 +29,7 @@ def test_train_again_gives_the_same_bytes(trained: Path, tiny: Path, tmp_path: P
 
 
 def test_train_other_seed_gives_other_weights(trained: Path, tiny: Path, tmp_path: Path) -> None:
-    tiny.write_text(tiny.read_text().replace("seed = 4", "seed = 5").replace("epochs = 4", "epochs = 1"))
-    train.train(tiny, tmp_path / "run", report=_silent)
+    train.train(tiny, tmp_path / "run", instead=Instead(seed=5, epochs=1), report=_silent)
     assert (tmp_path / "run" / loading.WEIGHTS).read_bytes() != (trained / loading.WEIGHTS).read_bytes()
 
 
@@ -42,14 +42,27 @@ def test_train_result_is_a_model_the_detector_takes(trained: Path) -> None:
 
 def test_train_stopped_and_resumed_gives_the_same_weights(trained: Path, tiny: Path, tmp_path: Path) -> None:
     def stop(line: str) -> None:
-        if line.startswith("epoch 2"):
-            raise KeyboardInterrupt
+        if line.startswith("epoch 3"):
+            raise RuntimeError("stopped")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(RuntimeError, match="stopped"):
         train.train(tiny, tmp_path / "run", report=stop)
     train.train(tiny, tmp_path / "run", resume=True, report=_silent)
     for file in (loading.WEIGHTS, "curves.csv"):
         assert (tmp_path / "run" / file).read_bytes() == (trained / file).read_bytes()
+
+
+def test_train_network_that_is_not_there_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.toml: network: network 'no' is unknown"):
+        train.train(tiny, tmp_path / "run", instead=Instead(network="no"), report=_silent)
+
+
+@pytest.mark.slow
+def test_train_peer_network_is_a_model_the_detector_takes(tiny: Path, tmp_path: Path) -> None:
+    instead = Instead(network="fc-siam-diff", epochs=1)
+    card = train.train(tiny, tmp_path / "run", instead=instead, report=_silent)
+    assert card.name == "fc-siam-diff"
+    assert Detector.load(str(tmp_path / "run")).card == card
 
 
 def test_train_missing_ground_is_a_config_error(tiny: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def _saved(folder: Path, **changes: Any) -> siamese.Siamese:
         "patch_px": 256,
         "kinds": kinds,
         "calibration": {kind: Calibration() for kind in kinds},
+        "thresholds": dict.fromkeys(kinds, 0.5),
         "training_data": (Source(name="made", licence="Apache-2.0"),),
         "terms": Terms(licence="Apache-2.0", allowed=("environment",)),
         "seed": 1,

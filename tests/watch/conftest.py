@@ -20,6 +20,7 @@ CARD: dict[str, Any] = {
     "patch_px": 256,
     "kinds": ["clearing"],
     "calibration": {"clearing": {}},
+    "thresholds": {"clearing": 0.5},
     "training_data": [{"name": "simulated", "licence": "Apache-2.0"}],
     "terms": {"licence": "Apache-2.0", "allowed": ["environment", "research", "enforcement"]},
     "seed": 1,
