@@ -69,8 +69,8 @@ def _days(history: int) -> tuple[int, ...]:
 
 
 def _aoi(place: region.Region) -> dict[str, Any]:
-    """The square of 100 km that the granule alone answers for, cut to where its grid has pixels."""
-    west, north, east, south = 10, 1000, 9990, GRANULE_PX - 10
+    """The square of 100 km that the granule alone answers for, in the north-west of its grid, but for its edges."""
+    west, north, east, south = 10, 10, 9990, 9990
     ground = place.to_wgs84(shapely.segmentize(shapely.box(west, north, east, south), 500))
     properties = {"id": "planted-granule", "name": "Planted granule", "profile": "demo", "note": "Simulated."}
     geometry = mapping(shapely.orient_polygons(shapely.set_precision(ground, 1e-7)))
