@@ -4,6 +4,7 @@ In: a home, a date and options. Out: files under `out/`, the state, and a `Repor
 and the rest is delivered.
 """
 
+import contextlib
 import logging
 import shutil
 import time
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import aoi as areas
-from pipeline import config
+from pipeline import config, disk
 from pipeline.aoi import Aoi
 from pipeline.catalog import search
 from pipeline.config import Catalog
-from pipeline.errors import ConfigError, VanwatchError
+from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.grid import Granule, Tile
 from pipeline.nightly import deliver, evict, plan, state, task, workers
 from pipeline.nightly.plan import Desk, Plan
@@ -28,6 +29,8 @@ from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
 log = logging.getLogger(__name__)
+Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
+"""An AOI, and its catalogues in fail-over order."""
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 
 
@@ -129,7 +132,10 @@ def catalogs_for(place: Home, aoi: Aoi, override: str) -> tuple[tuple[str, Catal
     path = place.configs / "catalogs.toml"
     known = config.load_catalogs(path) if path.exists() else {}
     names = [override] if override else list(aoi.profile.search.catalogs)
-    return tuple(search.resolve(name, known) for name in names)
+    try:
+        return tuple(search.resolve(name, known) for name in names)
+    except ConfigError as err:
+        raise err if override else ConfigError(f"{aoi.path}: search.catalogs of its profile: {err}") from err
 
 
 def nightly(place: Home, as_of: date, options: Options) -> Report:
@@ -159,39 +165,53 @@ def replay(place: Home, first: date, last: date, options: Options) -> Report:
     return over(place, days, options)
 
 
+def watched(place: Home, options: Options) -> list[Watched]:
+    """What a run is about, checked whole before anything is changed.
+
+    Raises:
+        InputError: an AOI, its profile, its model, a catalogue or a name is wrong.
+    """
+    chosen = [(item, catalogs_for(place, item, options.catalog)) for item in chosen_aois(place, options.aois)]
+    for item, _ in chosen:
+        deliver.check_model(place.weights, item)
+    return chosen
+
+
 def over(place: Home, days: Sequence[date], options: Options) -> Report:
-    """Run the given nights, oldest first, with one set of workers."""
-    with state.locked(place.state), _connected(place, options) as crew:
-        return Report(tuple(_nights(place, sorted(days), options, crew)))
+    """Run the given nights, oldest first, with one set of workers.
+
+    Raises:
+        InputError: something that the user gave is wrong; nothing was changed.
+    """
+    nights, chosen = sorted(days), watched(place, options)
+    with state.locked(place.state):
+        for item, _ in chosen:
+            with contextlib.suppress(StateError):  # a damaged state is that AOI's failure, told when its turn comes
+                state.Store(place.state / item.id).load(nights[0])
+        with _connected(place, options) as crew:
+            return Report(tuple(_nights(place, nights, chosen, crew)))
 
 
 def _connected(place: Home, options: Options) -> Any:
     return workers.connect(options.scheduler, workers=options.workers, scratch=place.state / "scratch")
 
 
-def _nights(place: Home, days: Sequence[date], options: Options, crew: Workers) -> list[AoiReport]:
-    chosen = chosen_aois(place, options.aois)
-    lists = {item.id: catalogs_for(place, item, options.catalog) for item in chosen}
-    for item in chosen:
-        deliver.check_model(place.weights, item)
+def _nights(place: Home, days: Sequence[date], chosen: Sequence[Watched], crew: Workers) -> list[AoiReport]:
     reports = []
     for day in days:
-        for item in chosen:
-            desk = Desk(
-                item, day, lists[item.id], state.Store(place.state / item.id), place.state / "scratch" / item.id, crew
-            )
-            reports.append(_guarded(place, desk, _one))
+        for item, catalogs in chosen:
+            store, scratch = state.Store(place.state / item.id), place.state / "scratch" / item.id
+            reports.append(_guarded(place, Desk(item, day, catalogs, store, scratch, crew), _one))
     return reports
 
 
 def _guarded(place: Home, desk: Desk, job: Callable[[Home, Desk], AoiReport]) -> AoiReport:
     """One AOI's failure is its own."""
     shutil.rmtree(desk.scratch, ignore_errors=True)
-    desk.scratch.mkdir(parents=True, exist_ok=True)
     try:
+        with disk.writing(desk.scratch):
+            desk.scratch.mkdir(parents=True, exist_ok=True)
         return job(place, desk)
-    except ConfigError:
-        raise
     except VanwatchError as err:
         log.error("%s %s: %s", desk.aoi.id, desk.as_of, err)
         return AoiReport(desk.aoi.id, desk.as_of, str(err))

@@ -53,6 +53,9 @@ def attempt(task: Callable[[J], R], job: J) -> Outcome[J, R]:
         return Outcome(job, task(job), "")
     except VanwatchError as err:
         return Outcome(job, None, str(err), final=isinstance(err, SceneError))
+    except OSError as err:  # the scratch folder is full, most of all
+        where = err.filename or "the scratch folder"
+        return Outcome(job, None, f"{where}: {err.strerror or err}; check that it is there and has room")
     except Exception as err:  # the run loop: a bug in one part must not take the night with it
         log.error("a task failed:\n%s", traceback.format_exc())
         return Outcome(job, None, f"{type(err).__name__}: {err} (a bug; the log holds the traceback)")

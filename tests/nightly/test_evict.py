@@ -211,7 +211,7 @@ def test_nightly_lets_go_of_the_last_block_with_the_last_tile(
 ) -> None:
     place = make_home(tiles={"size_px": 256})
     crew = Looking(place.state / "scratch" / "planted-world")
-    (report,) = run._nights(place, world.nights[:1], local, crew)
+    (report,) = run._nights(place, world.nights[:1], run.watched(place, local), crew)
     assert report.counts is not None
     assert len(crew.kept) == report.counts["tiles"] > 1
     assert crew.kept[0] > 0

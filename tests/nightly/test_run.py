@@ -236,3 +236,45 @@ def test_night_of_a_date_before_any_scene_is_empty_and_says_so(make_home: MakeHo
     report = run.nightly(place, date(2019, 1, 1), local)
     assert report.exit_code == 0
     assert features(place) == []
+
+
+def test_over_wrong_input_changes_nothing(world: World, make_home: MakeHome, local: run.Options) -> None:
+    place = make_home(detect={"model": "gone"})
+    with pytest.raises(ConfigError, match=r"detect\.model: 'gone' has no"):
+        run.nightly(place, world.nights[0], local)
+    assert not place.state.exists()
+    assert not place.out.exists()
+
+
+def test_d29_out_that_cannot_be_written_is_one_line_and_the_state_stays(
+    world: World, watched: run.Home, local: run.Options, tmp_path: Path
+) -> None:
+    place = run.home(tmp_path / "copy")
+    shutil.copytree(watched.folder, place.folder, symlinks=True)
+    shutil.rmtree(place.out)
+    place.out.touch()
+    state = (place.state / "planted-world" / "night.json").read_bytes()
+    report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
+    assert report.exit_code == 1
+    assert "cannot be written (Not a directory); check that" in report.nights[0].error
+    assert "\n" not in report.nights[0].error
+    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+
+
+def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
+    world: World, watched: run.Home, local: run.Options, tmp_path: Path
+) -> None:
+    place = run.home(tmp_path / "copy")
+    shutil.copytree(watched.folder, place.folder, symlinks=True)
+    arrays = place.state / "planted-world" / "arrays"
+    newest = max(path.name.split(".")[1] for path in arrays.iterdir())
+    damaged = min(arrays.glob(f"*.{newest}.npz"))
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
+    assert report.exit_code == 1
+    assert report.nights[0].error == ""
+    (line,) = report.nights[0].failed
+    assert line.startswith(f"tile {damaged.name.split('.')[0]}: ")
+    assert "restore it from a backup" in line
+    with rasterio.open(alerts_file(place).parent / "after.tif") as rest:
+        assert (rest.read(1) > 0).any()
