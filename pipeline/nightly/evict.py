@@ -7,7 +7,8 @@ The bound: a block lies on the disk only while a tile that touches it has begun 
 Tiles run row by row, so of each file that a night reads there are, beside the blocks under the sample windows (at most
 9), at most two rows of tiles and one tile for each that is under way, each grown by the halo to whole blocks. Of a
 whole granule cut into tiles of one block (1024 px) that is about a quarter, whatever the number of tiles; the more
-scenes a night reads, the more a quarter is, so it still grows with the history.
+scenes a night reads, the more a quarter is, so it still grows with the history. Measured on a whole simulated granule
+in blocks of 512 px, five scenes on two workers: at most 0.8 GB at a time of the 5.2 GB that the tiles decoded.
 
 Each block is decoded once as long as `look.touched` tells all that a look reads. If it told too little, a block would
 be decoded again, and nothing else would change. Runs that are killed leave their scratch folder to the next run, which
