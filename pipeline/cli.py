@@ -154,6 +154,66 @@ def detect(
 
 
 @app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="Training configuration.")] = Path("configs/train.toml"),
+    out: Annotated[Path, typer.Option(help="Folder for the model, its curves and checkpoints.")] = Path("runs/model"),
+    seed: Annotated[list[int] | None, typer.Option(help="Several give mean and spread; the median ships.")] = None,
+    network: Annotated[str, typer.Option(help="Another network of models/registry.py, like fc-siam-diff.")] = "",
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the configuration's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a change network on injected changes; the result is a model folder with card and weights.
+
+    Example: vanwatch train --config configs/train.toml --out runs/mine --seed 1 --seed 2 --seed 3
+    """
+    from pipeline.learn import seeds, settings
+    from pipeline.learn.train import Instead
+
+    chosen = seed or [settings.read_settings(config).fit.seed]
+    say = logging.getLogger("vanwatch").info
+    instead = Instead(network=network, epochs=epochs)
+    card = seeds.train_seeds(config, out, chosen, instead=instead, resume=resume, report=say)
+    if as_json:
+        print(card.model_dump_json(indent=1))
+    else:
+        print(f"{card.model_id} is in {out}; use it as detect.model in a profile, or compare it: vanwatch evaluate")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[list[str] | None, typer.Option(help="In models/weights/, or a path; the first one leads.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of real data. Default: the configuration's.")] = None,
+    train_config: Annotated[Path, typer.Option("--config", help="Where chips come from.")] = Path("configs/train.toml"),
+    out: Annotated[Path, typer.Option(help="Folder for the table, plots and pictures.")] = Path("out/evaluate"),
+    seed: Annotated[int, typer.Option(help="Of the bootstrap and of fitted classifiers.")] = 0,
+    benchmark: Annotated[str, typer.Option(help="Another table: oscd (licence CC-BY-NC-SA; benchmark only).")] = "",
+    root: Annotated[Path | None, typer.Option(help="Folder of the benchmark's data.")] = None,
+    bands: Annotated[int, typer.Option(help="Bands of the benchmark: 6 or 13.")] = 6,
+    seeds: Annotated[int, typer.Option(min=1, help="Ways to fold the benchmark's training images.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Put models and everything they must beat to the same trials: one table, with intervals.
+
+    Example: vanwatch evaluate --model vanwatch-s --model runs/fc-siam-diff --out out/evaluate
+    """
+    say = logging.getLogger("vanwatch").info
+    chosen = tuple(model or ("vanwatch-s",))
+    if benchmark:
+        from pipeline.evaluate import folds_report
+        from pipeline.learn import oscd
+
+        found = oscd.run(oscd.Benchmark(benchmark, root, bands, seeds, chosen), out, report=say)
+        print(folds_report.as_json(found) if as_json else folds_report.text(found), end="")
+        return
+    from pipeline.evaluate import report, summary
+    from pipeline.learn import contest
+
+    results = contest.run(contest.Contest(chosen, train_config, data, seed), out, report=say)
+    print(report.as_json(results) if as_json else f"{summary.text(results)}\nwritten to {out}\n", end="")
+
+
+@app.command()
 def detectability(
     aoi: Annotated[str, typer.Option("--aoi", help="Id in aoi/ or path of a GeoJSON file.")],
     home: HomeOption = Path(),

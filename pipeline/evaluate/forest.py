@@ -19,7 +19,9 @@ from pipeline.sensors import BANDS
 Array = NDArray[np.float32]
 Form = Literal["boosted", "random"]
 
-_PIXELS: dict[Form, int] = {"boosted": 200_000, "random": 60_000}
+PIXELS: dict[Form, int] = {"boosted": 200_000, "random": 60_000}
+"""What is fitted in about half a minute per kind."""
+
 _FILL = np.float32(-9)  # of missing bands, for forests that take no NaN: far from any reflectance
 
 
@@ -88,7 +90,7 @@ def fit(
         labels: (chip, kind, y, x) 1 changed, 0 not, -1 counts nowhere.
         form: `boosted` (histogram gradient boosting) or `random` (random forest).
         seed: of the sample of pixels and of the classifier.
-        pixels: drawn for each kind, at most half of them changed; 0 for as many as are fitted in about half a minute.
+        pixels: drawn for each kind, at most half of them changed; 0 for those of `PIXELS`.
         kinds: names of the labels' kinds.
 
     Raises:
@@ -97,7 +99,7 @@ def fit(
     rng = np.random.default_rng(seed)
     classifiers = {}
     for index, kind in enumerate(kinds):
-        chip, row, col = _sample(labels[:, index], pixels or _PIXELS[form], kind, rng)
+        chip, row, col = _sample(labels[:, index], pixels or PIXELS[form], kind, rng)
         values = np.asarray(pairs[chip, :, :, row, col], np.float32)  # (pixel, date, band)
         rows = features(values[:, 0].T, values[:, 1].T, form=form)
         classifiers[kind] = _classifier(form, seed).fit(rows, labels[chip, index, row, col] == 1)

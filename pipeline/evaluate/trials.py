@@ -155,7 +155,8 @@ def measure(
 
 def seen_change(score: Array, place: Place) -> NDArray[np.bool_]:
     """(y, x) changed, where the methods were asked: nobody can find what lies under a cloud."""
-    return (place.label == CHANGED) & np.isfinite(score)
+    seen: NDArray[np.bool_] = (place.label == CHANGED) & np.isfinite(score)
+    return seen
 
 
 def group_numbers(places: Sequence[Place]) -> list[int]:
