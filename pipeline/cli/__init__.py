@@ -1,0 +1,59 @@
+"""The command line: each command parses and calls one function."""
+
+import logging
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import areas, models, nights
+from pipeline.errors import InputError, PartError
+
+
+class Level(StrEnum):
+    """How much is logged."""
+
+    INFO = "info"
+    WARNING = "warning"
+
+
+def _setup(
+    log_level: Annotated[Level, typer.Option("--log", help="What goes to standard error.")] = Level.INFO,
+) -> None:
+    """Vanwatch: nightly change alerts from Sentinel-2. An alert is a lead for a person to check, never proof."""
+    logging.basicConfig(
+        level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
+    )
+    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.callback()(_setup)
+for _command in (nights.nightly, nights.replay, nights.detect, models.train, models.evaluate, models.detectability):
+    app.command()(_command)
+_aoi = typer.Typer(no_args_is_help=True, help="Check, list, preview and add areas of interest.")
+_ABOUT: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("check", areas.check),
+    ("list", areas.list_),
+    ("preview", areas.preview),
+    ("add", areas.add),
+)
+for _name, _about in _ABOUT:
+    _aoi.command(_name)(_about)
+app.add_typer(_aoi, name="aoi")
+app.command()(nights.demo)
+
+
+def main() -> None:
+    """Run the command line; the project's own errors become one line and an exit code."""
+    try:
+        app()
+    except InputError as err:
+        print(f"vanwatch: {err}", file=sys.stderr)
+        sys.exit(2)
+    except PartError as err:
+        print(f"vanwatch: {err}", file=sys.stderr)
+        sys.exit(1)
