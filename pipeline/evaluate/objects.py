@@ -45,19 +45,25 @@ def object_sizes(changed: Mask) -> NDArray[np.int64]:
     return sizes
 
 
-def count_alerts(flagged: Mask, *, min_px: int) -> int:
-    """Number of 8-connected parts of `flagged` (y, x) with at least `min_px` pixels."""
+def count_alerts(flagged: Mask, *, min_px: int, excused: Mask | None = None) -> int:
+    """Number of 8-connected parts of `flagged` (y, x) with at least `min_px` pixels, none of them `excused` (y, x)."""
     number, _ = ndimage.label(flagged, structure=_EIGHT)
-    return int(np.sum(np.bincount(number.ravel())[1:] >= min_px))
+    large = np.bincount(number.ravel()) >= min_px
+    if excused is not None:
+        large[np.unique(number[excused])] = False
+    return int(np.sum(large[1:]))
 
 
-def threshold_for_alerts(scores: list[Array], *, min_px: int, max_alerts: float, steps: int = 60) -> float:
+def threshold_for_alerts(
+    scores: list[Array], *, min_px: int, max_alerts: float, excused: list[Mask] | None = None, steps: int = 60
+) -> float:
     """Lowest threshold at which unchanged places raise no more than `max_alerts` alerts.
 
     Args:
         scores: (y, x) of each place, all unchanged; NaN is never flagged.
         min_px: smaller groups of flagged pixels are no alert.
         max_alerts: the budget over all places.
+        excused: (y, x) of each place; alerts that reach into it do not count.
         steps: thresholds tried, from the highest score down; the first that breaks the budget ends the search.
 
     Returns:
@@ -66,10 +72,12 @@ def threshold_for_alerts(scores: list[Array], *, min_px: int, max_alerts: float,
     known = np.concatenate([score[np.isfinite(score)] for score in scores] or [np.zeros(0, np.float32)])
     if not len(known):
         return math.inf
+    masks: list[Mask | None] = [*excused] if excused else [None] * len(scores)
     shares = np.concatenate([[0.0], np.geomspace(1 / len(known), 0.5, steps)])
     best = math.inf
     for threshold in np.unique(np.quantile(known, 1 - shares, method="higher"))[::-1]:
-        alerts = sum(count_alerts(score >= threshold, min_px=min_px) for score in scores)
+        pairs = zip(scores, masks, strict=True)
+        alerts = sum(count_alerts(score >= threshold, min_px=min_px, excused=mask) for score, mask in pairs)
         if alerts > max_alerts:
             break
         best = float(threshold)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -74,13 +75,13 @@ def _cell(row: Row) -> str:
 
 
 def _curves_figure(trial: str, curves: Mapping[str, Curve]) -> Figure:
-    figure = Figure(figsize=(7, 6), layout="constrained")
+    figure = Figure(figsize=(7, 7), layout="constrained")
     axes = figure.subplots()
     for method, curve in curves.items():
-        step = max(1, len(curve.recall) // _MOST_POINTS)
-        axes.plot(curve.recall[::step], curve.precision[::step], label=method, linewidth=1.2)
+        drawn = np.unique(np.searchsorted(curve.recall, np.linspace(curve.recall[0], curve.recall[-1], _MOST_POINTS)))
+        axes.plot(curve.recall[drawn], curve.precision[drawn], label=method, linewidth=1.2)
     axes.set(xlabel="recall", ylabel="precision", title=trial, xlim=(0, 1), ylim=(0, 1.01))
-    axes.legend(loc="lower left")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

@@ -61,3 +61,12 @@ def test_threshold_for_alerts_more_budget_is_never_a_higher_threshold(seed):
     scores = [np.random.default_rng(seed).random((30, 30)).astype(np.float32)]
     limits = [objects.threshold_for_alerts(scores, min_px=2, max_alerts=budget) for budget in (0, 1, 3, 9)]
     assert limits == sorted(limits, reverse=True)
+
+
+def test_count_alerts_those_that_reach_into_the_excused_do_not_count():
+    flagged = np.zeros((10, 10), bool)
+    flagged[1:4, 1:4] = flagged[6:9, 6:9] = True
+    excused = np.zeros((10, 10), bool)
+    assert objects.count_alerts(flagged, min_px=4, excused=excused) == 2
+    excused[3:5, 3:5] = True
+    assert objects.count_alerts(flagged, min_px=4, excused=excused) == 1
