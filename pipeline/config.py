@@ -6,6 +6,7 @@ Unknown keys and wrong types are errors that name the file, the key and the reme
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -141,8 +142,8 @@ class Evidence(Model):
 class KindRules(Model):
     """What a detection of one kind needs."""
 
-    threshold: float = Field(gt=0, lt=1)
-    """Probability at which a look shows the kind."""
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    """Probability at which a look shows the kind; None takes the model's own."""
     min_area_m2: float = Field(ge=100)
     """Smallest area, counted in 10 m pixels."""
     min_length_m: float = Field(default=0, ge=0)
@@ -152,9 +153,9 @@ class KindRules(Model):
 class Rules(Model):
     """What counts as a detection, kind by kind."""
 
-    clearing: KindRules = KindRules(threshold=0.5, min_area_m2=1000)
-    camp: KindRules = KindRules(threshold=0.5, min_area_m2=400)
-    track: KindRules = KindRules(threshold=0.5, min_area_m2=1000, min_length_m=200)
+    clearing: KindRules = KindRules(min_area_m2=1000)
+    camp: KindRules = KindRules(min_area_m2=400)
+    track: KindRules = KindRules(min_area_m2=1000, min_length_m=200)
 
     @model_validator(mode="before")
     @classmethod
@@ -165,10 +166,13 @@ class Rules(Model):
         given = {key: value for key, value in values.items() if isinstance(value, dict) and key in cls.model_fields}
         return values | {key: cls.model_fields[key].default.model_dump() | value for key, value in given.items()}
 
-    @property
-    def thresholds(self) -> tuple[float, float, float]:
-        """Per kind, in the order of every kind axis."""
-        return self.clearing.threshold, self.camp.threshold, self.track.threshold
+    def thresholds(self, own: Mapping[str, float]) -> tuple[float, float, float]:
+        """Per kind, in the order of every kind axis; `own` are the model's, for kinds that the rules leave to it."""
+        clearing, camp, track = (
+            own[kind] if rules.threshold is None else rules.threshold
+            for kind, rules in (("clearing", self.clearing), ("camp", self.camp), ("track", self.track))
+        )
+        return clearing, camp, track
 
 
 class Profile(Model):

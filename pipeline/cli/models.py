@@ -82,7 +82,7 @@ def detectability(
 ) -> None:
     """Plant changes of known size and contrast in an area's own looks: how small a change would be found there.
 
-    Example: vanwatch detectability --aoi gadchiroli-forest --as-of 2026-05-01
+    Example: vanwatch detectability --aoi gadchiroli-forest
     """
     from pipeline.evaluate import detectability_report
     from pipeline.nightly import detectability as planted

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import config
 from pipeline.evaluate import metrics, trials
 from pipeline.evaluate.methods import Lineup, score_places
 from pipeline.evaluate.places import Place
 from pipeline.evaluate.results import Thresholds
+from pipeline.schema import Kind
 
 FOUND = 0.5
 """Share of the pixels of injected clearings on training places that are found at the equally sensitive threshold."""
 
 
 def training_thresholds(lineup: Lineup, suburbs: Sequence[Place], clearings: Sequence[Place] = ()) -> Thresholds:
-    """Scores that 1 % and 5 % of the suburbs' pixels exceed, that half of injected clearings do, and the profiles'.
+    """Scores that 1 % and 5 % of the suburbs' pixels exceed, that half of injected clearings do, and the methods' own.
 
     Args:
         lineup: the methods.
@@ -27,7 +27,7 @@ def training_thresholds(lineup: Lineup, suburbs: Sequence[Place], clearings: Seq
         clearings: chips of training places with injected clearings, none of them fitted to; may be empty.
 
     Returns:
-        Method to name of the rule to the score; the profiles' default for probabilities only.
+        Method to name of the rule to the score; its own only where it has one.
     """
     maps = trials.same_pixels(score_places(lineup, suburbs), suburbs)
     limits: Thresholds = {}
@@ -37,8 +37,8 @@ def training_thresholds(lineup: Lineup, suburbs: Sequence[Place], clearings: Seq
         limits[method.name] = {
             f"at {share:.0%} of suburbs": metrics.threshold_at(curve, false_share=share) for share in trials.FLAGGED
         }
-        if method.probabilistic:
-            limits[method.name]["at profile"] = config.Rules().clearing.threshold
+        if method.thresholds:
+            limits[method.name]["at its own"] = method.thresholds[Kind.CLEARING]
     if clearings:
         chips = trials.same_pixels(score_places(lineup, clearings), clearings)
         for name, scores in chips.items():

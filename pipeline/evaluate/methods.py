@@ -4,7 +4,7 @@ To compare another method, give a `Method`. Models come by their cards, so a pee
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class Method:
     NaN where it gives no answer."""
     probabilistic: bool = False
     """Scores are probabilities, and each kind has its own."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Per kind, the method's own threshold; empty where it has none."""
 
 
 Lineup = tuple[Method, ...]
@@ -65,7 +67,8 @@ def of_model(model: str, *, name: str = "") -> Method:
         cells = _with_cells_for(network, max(before.shape[1:]))
         return dict(zip(KINDS, change_pair(before, after, detector=cells), strict=True))
 
-    return Method(name or network.card.name, score, probabilistic=True)
+    own = network.card.thresholds
+    return Method(name or network.card.name, score, probabilistic=True, thresholds=own)
 
 
 def any_kind(method: Method) -> Method:

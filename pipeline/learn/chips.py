@@ -23,7 +23,9 @@ IGNORED = -1
 """Label of pixels that count in no loss."""
 
 _SEEDS = {"train": 0, "valid": 1, "test": 2}
-_MIN_STEP = 0.008  # reflectance: an injected change that alters a pixel less than this cannot be asked for
+_MIN_STEP = 0.012  # reflectance: an injected change that alters a pixel less than this cannot be asked for
+_MIN_FALL = 0.15  # of NDVI or NBR: where less is lost than this, nobody could say that it was cleared
+_THINNED = 0.15  # share of chips in which some trees were taken out of a wood that still stands: no alert
 _MIN_NIR = 0.07  # below it is water, where nobody camps
 _MIN_WOODY = 0.02  # share of a chip: with less there is nothing to clear
 _AT_EDGE = 0.3  # share of changes with their centre at the edge of a wood: clearings grow from what is open already
@@ -150,6 +152,8 @@ def _otherwise(
 def _changed(scene: _Scene, rng: np.random.Generator, surface: shapes.Surface) -> tuple[Array, Array, Mask]:
     """The after date with changes injected; per kind the changed share, and where the answer may be asked for."""
     after = scene.after
+    if scene.woody.any() and rng.random() < _THINNED:
+        after = _thinned(after, scene.woody, rng, surface)
     shares = np.zeros((len(KINDS), *scene.woody.shape), np.float32)
     asked = np.ones(shares.shape, np.bool_)
     for index, kind in enumerate(KINDS):
@@ -161,13 +165,37 @@ def _changed(scene: _Scene, rng: np.random.Generator, surface: shapes.Surface) -
             rough = float(rng.choice((1.0, rng.uniform(0, 1.5), 0.0)))  # even or not must not tell field from clearing
             planted = _planted(kind, scene.woody, rng, surface)
             new, share = landscapes.put(after, planted, keep=keep, rough=rough)
-            faint = (share > 0) & (np.abs(new - after).max(axis=0) < _MIN_STEP)
-            asked[index] &= ~faint
+            asked[index] &= (share == 0) | ~_faint(after, new, kind)
             if kind == "camp":
                 asked[0] &= share < 0.05  # a camp in a wood stands in a small clearing: either answer is right
             shares[index] = np.maximum(shares[index], share)
             after = new
     return after, shares, asked
+
+
+def _faint(before: Array, after: Array, kind: str) -> Mask:
+    """(y, x) where too little changes to be seen: in any band, or for clearings in NDVI and NBR; no NaN."""
+    if kind != "clearing":
+        slight: Mask = np.abs(after - before).max(axis=0) < _MIN_STEP
+        return slight
+    falls = [_index(before, low) - _index(after, low) for low in (2, 5)]
+    faint: Mask = np.maximum(*falls) < _MIN_FALL
+    return faint
+
+
+def _index(reflectance: Array, low: int) -> Array:
+    """Normalised difference of near infrared and the band at `low`."""
+    index: Array = (reflectance[3] - reflectance[low]) / np.maximum(reflectance[3] + reflectance[low], 0.02)
+    return index
+
+
+def _thinned(reflectance: Array, woody: Mask, rng: np.random.Generator, surface: shapes.Surface) -> Array:
+    """A wood of which one tree in five at the most is gone."""
+    spots = np.flatnonzero(woody)
+    row, col = np.unravel_index(rng.choice(spots), woody.shape)
+    area_ha, kept = 0.2 * 50 ** rng.random(), rng.uniform(0.8, 0.95)
+    planted = shapes.clearing(rng, centre=(float(row), float(col)), area_ha=area_ha, kept=kept, surface=surface)
+    return landscapes.put(reflectance, planted, keep=woody.astype(np.float32))[0]
 
 
 def _planted(kind: str, woody: Mask, rng: np.random.Generator, surface: shapes.Surface) -> shapes.Planted:

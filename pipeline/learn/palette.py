@@ -21,7 +21,7 @@ REAL_SHARE = 0.5
 
 _CLASS = {
     "bare": ("soil_laterite", "soil_brown", "soil_sandy", "soil_wet", "road_earth", "road_gravel", "stubble"),
-    "dry": ("slash", "herbs", "grass_dry", "scrub_dry", "crop_ripe", "roof_thatch"),
+    "dry": ("slash", "grass_dry", "scrub_dry", "crop_ripe", "roof_thatch"),
     "burnt": ("burnt", "ash"),
     "built": ("concrete", "roof_metal", "roof_rusty", "roof_tile"),
 }

@@ -101,11 +101,11 @@ def _report(place: Home, desk: Desk, options: Options, crew: Workers) -> Report:
             "tile; name another night with --as-of, or a longer search.window_days in the profile"
         )
     most = max(len(trial.found) for trial in trials)
-    rules, thresholds = desk.aoi.profile.rules, desk.aoi.profile.rules.thresholds
+    rules, card = desk.aoi.profile.rules, deliver.card_of(place.weights, desk.aoi)
     return Report(
         aoi=desk.aoi.id,
         as_of=desk.as_of.isoformat(),
-        model=deliver.card_of(place.weights, desk.aoi).model_id,
+        model=card.model_id,
         seed=options.seed,
         looks=most,
         scenes=tuple(sorted({scene for _, answer in done for scene in answer.scenes})),
@@ -113,7 +113,7 @@ def _report(place: Home, desk: Desk, options: Options, crew: Workers) -> Report:
         tiles_of_aoi=len(tonight.tiles),
         min_area_ha={kind: getattr(rules, kind).min_area_m2 / 1e4 for kind in KINDS},
         min_length_m=rules.track.min_length_m,
-        thresholds=dict(zip(KINDS, thresholds, strict=True)),
+        thresholds=dict(zip(KINDS, rules.thresholds(card.thresholds), strict=True)),
         unplaced=sum(map(len, shares)) - len(trials),
         failed=failed,
         problems=tonight.problems,

@@ -177,9 +177,10 @@ def _changes(site: _Site, reflectances: Sequence[Array]) -> list[schema.Change]:
 def _marks(site: _Site, changes: Sequence[schema.Change]) -> list[NDArray[np.void]]:
     """Marks after the first look, after the second, and so on."""
     rules, tile = site.job.profile, site.job.tile
+    thresholds = rules.rules.thresholds(site.network.card.thresholds)
     known, owned, made = evidence.empty(tile.window.shape, rules.evidence), tile.owned(), []
     for found in changes:
-        known = evidence.update(known, found, rules.evidence, rules.rules.thresholds)
+        known = evidence.update(known, found, rules.evidence, thresholds)
         made.append(evidence.marks(known, tile, owned, rules.evidence))
     return made
 

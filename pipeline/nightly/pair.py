@@ -89,7 +89,7 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     probability = change_pair(earlier.reflectance, later.reflectance, detector=network)
     granule = _grid_of(later)
     day = evidence.to_day(options.seen) if options.seen else 0
-    marks = evidence.single_look_marks(probability, options.rules.thresholds, day=day)
+    marks = evidence.single_look_marks(probability, options.rules.thresholds(network.card.thresholds), day=day)
     found = detections.find(marks, granule, options.rules)
     tonight = link.Tonight(
         aoi=out.name,

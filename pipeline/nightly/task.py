@@ -114,7 +114,7 @@ def run(job: TileJob) -> TileAnswer:
             continue
         found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network)
         clock.lap("network")
-        thresholds = job.profile.rules.thresholds
+        thresholds = job.profile.rules.thresholds(network.card.thresholds)
         layers = _advanced(
             layers,
             evidence.update(layers.evidence, found, job.profile.evidence, thresholds),

@@ -30,7 +30,6 @@ COVERS = {
     "burnt": ("burnt", "ash", "slash"),
     "regrowth": ("regrowth", "grass_green", "soil_brown"),
     "dry": ("grass_dry", "scrub_dry", "slash"),
-    "green": ("herbs", "slash", "regrowth"),
 }
 """What a clearing shows: the first surface prevails, one of the others is strewn in."""
 
@@ -104,7 +103,7 @@ def clearing(
         surface: gives the spectra of what is new.
     """
     style = outline or str(rng.choice(outlines.OUTLINES, p=(0.55, 0.25, 0.2)))
-    cover = cover or str(rng.choice(list(COVERS), p=(0.32, 0.24, 0.12, 0.08, 0.12, 0.12)))
+    cover = cover or str(rng.choice(list(COVERS), p=(0.34, 0.26, 0.14, 0.12, 0.14)))
     kept = float(rng.choice((0.0, rng.uniform(0, 0.15), rng.uniform(0.15, 0.5)))) if kept is None else kept
     ground = outlines.outline(style, area_ha * 1e4, rng=rng)
     paper = canvas.Canvas.around(ground, centre)
