@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,14 @@ def test_help_shows_an_example(command: str) -> None:
     result = vanwatch(*command.split(), "--help")
     assert result.returncode == 0
     assert f"Example: vanwatch {command}" in result.stdout
+    assert "--json" in result.stdout
+
+
+def test_examples_name_areas_that_exist() -> None:
+    told = "".join(vanwatch(*command.split(), "--help").stdout for command in ("nightly", "replay", "aoi preview"))
+    named = set(re.findall(r"(?:--aoi|aoi preview) +([a-z][a-z-]+)", " ".join(told.split()).replace("- ", "-")))
+    assert named
+    assert named <= {path.stem for path in (ROOT / "aoi").glob("*.geojson")}
 
 
 def test_aoi_check_of_the_project_passes_without_torch() -> None:
@@ -48,6 +57,10 @@ def test_aoi_list_json_is_machine_readable() -> None:
         (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
         (["detect", "b.tif", "a.tif", "--model", "gone"], "gone"),
         (["aoi", "check", "--home", "/nowhere"], "/nowhere"),
+        (["nightly", "--home", "/proc/nowhere"], "/proc/nowhere"),
+        (["aoi", "preview", "kodagu-ghats", "--out", "/proc/nowhere/map.png"], "/proc/nowhere: cannot be written"),
+        (["demo", "--out", "README.md"], "README.md: is not empty, or a file"),
+        (["demo", "--out", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
