@@ -157,7 +157,7 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
         return
     from distributed import Client, LocalCluster
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({"temporary-directory": str(scratch)}):
         if scheduler is not None:
             with _client(scheduler) as client:
@@ -169,7 +169,7 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
             threads_per_worker=1,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
         )
         with cluster, Client(cluster) as client:
             yield OnDask(client)
