@@ -233,7 +233,9 @@ def _trainer(settings: Settings, out: Path, *, steps: int) -> lightning.Trainer:
     average = swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     followers: list[Callback] = [
         WeightAveraging(multi_avg_fn=average),
-        ModelCheckpoint(dirpath=out, filename="epoch", save_last=True, save_top_k=0, enable_version_counter=False),
+        ModelCheckpoint(
+            dirpath=out, filename=Path(CHECKPOINT).stem, save_on_train_epoch_end=True, enable_version_counter=False
+        ),
     ]
     on_terminal = sys.stderr.isatty()
     return lightning.Trainer(
