@@ -31,7 +31,7 @@ class Siamese(nn.Module):
     """Reach of one output pixel: 1 stem, 2 block, 2 down, 4 block, 4 + 8 + 4 trunk, 2 decoder; 27, and 3 for where the
     pixel lies in its 4 x 4 cell, rounded up to the stride. A test measures it."""
 
-    def __init__(self, *, in_channels: int = 8, kinds: int = 3, width: int = 24, deep: int = 64) -> None:
+    def __init__(self, *, in_channels: int = 8, kinds: int = 3, width: int = 32, deep: int = 64) -> None:
         """Build it.
 
         Args:

@@ -77,11 +77,11 @@ def snowed(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
 
 
 def relief(size: tuple[int, int], rng: np.random.Generator) -> Array:
-    """(y, x) heights in pixels: level ground, or hills with slopes of up to about 30 degrees."""
-    if rng.random() < 0.6:
+    """(y, x) heights in pixels: level ground, or hills with slopes of up to about 25 degrees."""
+    if rng.random() < 0.65:
         return np.zeros(size, np.float32)
     width = rng.uniform(8, 30)
-    heights: Array = canvas.noise(size, width, rng) * np.float32(width * rng.uniform(0.03, 0.3))
+    heights: Array = canvas.noise(size, width, rng) * np.float32(width * rng.uniform(0.03, 0.2))
     return heights
 
 
@@ -94,15 +94,15 @@ def sunlit(reflectance: Array, heights: Array, woody: Mask, rng: np.random.Gener
         woody: (y, x).
         rng: source of all choices.
     """
-    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(25, 70))
+    azimuth, height = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(30, 70))
     towards = np.array([-np.cos(azimuth), np.sin(azimuth)])  # (row, column) to the sun
     down, right = np.gradient(heights)
     facing = np.sin(height) - np.cos(height) * (towards[0] * down + towards[1] * right)
-    light = np.clip(facing / np.sin(height), 0.3, 1.8) ** rng.uniform(0.3, 1.0)
-    reach = rng.choice((0.0, rng.uniform(0.3, 3.0))) / np.tan(height)  # pixels: trees of 3 to 30 m
+    light = np.clip(facing / np.sin(height), 0.4, 1.6) ** rng.uniform(0.3, 0.8)  # products take out a part of it
+    reach = rng.choice((0.0, rng.uniform(0.3, 2.5))) / np.tan(height)  # pixels: trees of 3 to 25 m
     trees = woody.astype(np.float32)
     thrown = ndimage.shift(trees, tuple(-reach * towards), order=1, mode="nearest") * (1 - trees)
-    dark = np.clip(rng.uniform(0.3, 0.7) * thrown, 0, 1).astype(np.float32)
+    dark = np.clip(rng.uniform(0.2, 0.6) * thrown, 0, 1).astype(np.float32)
     shone: Array = reflectance * light.astype(np.float32) * (1 - dark * (1 - _SKYLIGHT[:, None, None]))
     return shone
 

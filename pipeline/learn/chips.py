@@ -81,7 +81,7 @@ def make_chip(number: int, *, settings: Settings, grounds: tuple[Ground, ...], s
     if rng.random() < 0.25:  # a clearing that has grown over, a camp that has gone: no alert
         before = landscapes.put(before, _planted(str(rng.choice(KINDS)), scene.woody, rng, surface))[0]
     heights = benign.relief(scene.woody.shape, rng)
-    dates = [benign.sunlit(date, heights, scene.woody, rng) if rng.random() < 0.7 else date for date in (before, after)]
+    dates = [benign.sunlit(date, heights, scene.woody, rng) if rng.random() < 0.5 else date for date in (before, after)]
     before, _ = _seen(dates[0], scene.missing, rng, composite=rng.random() < 0.5)
     after, veil = _seen(dates[1], scene.missing, rng, composite=False)
     if rng.random() < 0.08:
