@@ -134,8 +134,12 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
-def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path, *, remedy: str = "restore it from a backup, or replay the AOI") -> dict[str, NDArray[Any]]:
     """Read what `save_arrays` wrote.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is damaged, for the message.
 
     Raises:
         StateError: the file is missing or broken.
@@ -144,7 +148,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
-        raise StateError(f"{path}: not readable ({err}); restore it from a backup, or replay the AOI") from err
+        raise StateError(f"{path}: not readable ({err}); {remedy}") from err
 
 
 def _anchor(name: str) -> str:
