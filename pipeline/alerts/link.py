@@ -9,8 +9,7 @@ The rules, none of which depends on the order of the input, and none of which do
 - Alerts that go on as the same detection are one: the oldest that nobody dismissed keeps its id, the others are
   closed, and its lineage names them.
 - A detection without an alert is a new one; if it was part of an older one, its lineage names that.
-- An alert that is no longer found, most of whose place is now of another kind, is closed in favour of that; a confirmed
-  one only in favour of a confirmed one.
+- A possible alert that is no longer found, most of whose place is now of another kind, is closed in favour of that.
 - `possible` becomes `confirmed` once enough looks on different days show it, and stays so; `possible` becomes
   `expired` when no look has shown it for long, and comes back when one does. An analyst's `dismissed` stays, and
   keeps what it covers from coming back under another id.
@@ -180,13 +179,11 @@ def _unseen(alert: Alert, tonight: Tonight, rules: config.Evidence) -> Alert:
 
 
 def _supersede(result: dict[str, Alert], unseen: list[Alert], items: list[Detection], owners: dict[int, str]) -> None:
-    """Close alerts whose place has turned out to be of another kind."""
-    open_ones = [a for a in unseen if result[a.alert_id].status in (Status.POSSIBLE, Status.CONFIRMED)]
+    """Close possible alerts whose place has turned out to be of another kind."""
+    open_ones = [alert for alert in unseen if result[alert.alert_id].status == Status.POSSIBLE]
     for alert, index in overlap.superseded(open_ones, items):
         heir = result.get(owners.get(index, ""))
         if heir is None or heir.status == Status.DISMISSED:
-            continue
-        if result[alert.alert_id].status == Status.CONFIRMED and heir.status != Status.CONFIRMED:
             continue
         result[alert.alert_id] = _ended(result[alert.alert_id], heir.alert_id, heir.as_of)
         result[heir.alert_id] = replace(heir, lineage=tuple(sorted({*heir.lineage, alert.alert_id})))

@@ -37,7 +37,7 @@ def farmed(
     share = np.where(hit, rng.uniform(0.3, 1.0, len(hit)), 0).astype(np.float32)[fields]
     share = _softened(share)
     grain = rng.uniform(0, 0.08) * rng.standard_normal(fields.shape, np.float32)
-    patches = rng.uniform(0, 0.1) * canvas.noise(fields.shape, rng.uniform(1, 5), rng)
+    patches = rng.uniform(0, 0.1) * canvas.quick_noise(fields.shape, rng.uniform(1, 5), rng)
     new = np.moveaxis(table[fields], -1, 0) * np.exp(grain + patches)
     changed: Array = reflectance + share * (landscapes.blurred(new.astype(np.float32)) - reflectance)
     return changed
@@ -49,9 +49,9 @@ def seasonal(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array
     if rng.random() < 0.45:
         drier = spectra.varied(str(rng.choice(_DRY)), rng=rng)[:, None, None]
         strength = rng.uniform(0.05, 0.7)
-        share = np.clip(strength * (1 + 0.5 * canvas.noise(size, rng.uniform(5, 25), rng)), 0, 0.85)
+        share = np.clip(strength * (1 + 0.5 * canvas.quick_noise(size, rng.uniform(5, 25), rng)), 0, 0.85)
         reflectance = reflectance + _softened((share * woody).astype(np.float32)) * (drier - reflectance)
-    vigour = rng.normal(0, 0.05) + rng.uniform(0, 0.05) * canvas.noise(size, 15.0, rng)
+    vigour = rng.normal(0, 0.05) + rng.uniform(0, 0.05) * canvas.quick_noise(size, 15.0, rng)
     slope = np.array([-0.6, -0.4, -1.0, 1.0, -0.5, -0.9], np.float32)[:, None, None]
     greener: Array = reflectance * np.exp(slope * vigour)
     return greener
@@ -59,7 +59,7 @@ def seasonal(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array
 
 def flooded(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
     """Water over open land, or banks fallen dry."""
-    area = canvas.thresholded(canvas.noise(woody.shape, rng.uniform(4, 15), rng), rng.uniform(0.01, 0.3)) & ~woody
+    area = canvas.thresholded(canvas.quick_noise(woody.shape, rng.uniform(4, 15), rng), rng.uniform(0.01, 0.3)) & ~woody
     name = str(rng.choice(("water_clear", "water_turbid", "water_turbid", "soil_wet", "sandbar", "paddy_flooded")))
     new = spectra.varied(name, rng=rng)[:, None, None]
     share = _softened(area.astype(np.float32)) * np.float32(rng.uniform(0.5, 1))
@@ -69,7 +69,7 @@ def flooded(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
 
 def snowed(reflectance: Array, woody: Mask, rng: np.random.Generator) -> Array:
     """Snow on open land, thin or in patches, and a little of it seen between the trees."""
-    cover = canvas.noise(woody.shape, rng.uniform(3, 15), rng) + rng.uniform(-1.0, 2.0)
+    cover = canvas.quick_noise(woody.shape, rng.uniform(3, 15), rng) + rng.uniform(-1.0, 2.0)
     share = np.clip(cover, 0, 1) * np.where(woody, rng.uniform(0.0, 0.4), rng.uniform(0.3, 1.0))
     snow = _SNOW[:, None, None] * np.float32(rng.uniform(0.6, 1.1))
     white: Array = reflectance + _softened(share.astype(np.float32)) * (snow - reflectance)
@@ -81,7 +81,7 @@ def relief(size: tuple[int, int], rng: np.random.Generator) -> Array:
     if rng.random() < 0.65:
         return np.zeros(size, np.float32)
     width = rng.uniform(8, 30)
-    heights: Array = canvas.noise(size, width, rng) * np.float32(width * rng.uniform(0.03, 0.2))
+    heights: Array = canvas.quick_noise(size, width, rng) * np.float32(width * rng.uniform(0.03, 0.2))
     return heights
 
 
@@ -111,8 +111,8 @@ def lit(reflectance: Array, rng: np.random.Generator) -> Array:
     """Another sun and view: overall gain and tilt, slopes lit differently, crowns and shade that sparkle."""
     size = reflectance.shape[1:]
     gain = np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.03) * np.linspace(-1, 1, 6) + rng.normal(0, 0.015, 6))
-    relief = rng.choice((0.0, rng.uniform(0, 0.12))) * canvas.noise(size, rng.uniform(5, 18), rng)
-    sparkle = rng.uniform(0.0, 0.05) * canvas.noise(size, rng.uniform(0.5, 1.5), rng)
+    relief = rng.choice((0.0, rng.uniform(0, 0.12))) * canvas.quick_noise(size, rng.uniform(5, 18), rng)
+    sparkle = rng.uniform(0.0, 0.05) * canvas.quick_noise(size, rng.uniform(0.5, 1.5), rng)
     own = rng.uniform(0.0, 0.012) * rng.standard_normal(reflectance.shape, np.float32)
     shone: Array = reflectance * gain[:, None, None].astype(np.float32) * np.exp(relief + sparkle + own)
     return shone
@@ -121,7 +121,7 @@ def lit(reflectance: Array, rng: np.random.Generator) -> Array:
 def hazy(reflectance: Array, rng: np.random.Generator) -> Array:
     """Haze, strongest in blue, uneven over the ground, with a little of the contrast lost; offsets of a few DN."""
     thickness = rng.choice((0.0, rng.uniform(0, 0.01), rng.uniform(0.01, 0.04)), p=(0.35, 0.45, 0.2))
-    uneven = np.clip(1 + 0.6 * canvas.noise(reflectance.shape[1:], rng.uniform(12, 40), rng), 0, 3)
+    uneven = np.clip(1 + 0.6 * canvas.quick_noise(reflectance.shape[1:], rng.uniform(12, 40), rng), 0, 3)
     spectrum = (_WAVELENGTH / _WAVELENGTH[0]) ** -rng.uniform(0.8, 2.5)
     veil = (thickness * spectrum)[:, None, None].astype(np.float32) * uneven.astype(np.float32)
     offset = rng.normal(0, 0.001, 6)[:, None, None].astype(np.float32)
@@ -132,7 +132,7 @@ def hazy(reflectance: Array, rng: np.random.Generator) -> Array:
 def cloudy(reflectance: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Thin cloud and edges that the mask left, and the shadows beside them; and how much of the ground they hide."""
     size = reflectance.shape[1:]
-    field = canvas.noise(size, rng.uniform(3, 14), rng)
+    field = canvas.quick_noise(size, rng.uniform(3, 14), rng)
     edge = float(np.quantile(field, 1 - rng.uniform(0.01, 0.25)))
     alpha = np.clip((field - edge) / rng.uniform(0.3, 1.5), 0, 1) * rng.choice(
         (rng.uniform(0.05, 0.4), 1.0), p=(0.7, 0.3)
@@ -170,7 +170,7 @@ def gaps(size: tuple[int, int], rng: np.random.Generator) -> Mask:
         return np.zeros(size, np.bool_)
     if style < 0.94:
         share = rng.uniform(0.02, 0.4) if style < 0.88 else rng.uniform(0.5, 0.9)
-        return canvas.thresholded(canvas.noise(size, rng.uniform(3, 12), rng), share)
+        return canvas.thresholded(canvas.quick_noise(size, rng.uniform(3, 12), rng), share)
     rows, cols = np.mgrid[: size[0], : size[1]]
     angle = rng.uniform(0, 2 * np.pi)
     across = np.cos(angle) * (rows - size[0] / 2) + np.sin(angle) * (cols - size[1] / 2)

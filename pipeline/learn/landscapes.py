@@ -61,13 +61,13 @@ def landscape(rng: np.random.Generator, *, side_px: int) -> Land:
     """Simulate the ground of a chip of `side_px` pixels, an even number."""
     size = (side_px, side_px)
     woody = ~canvas.thresholded(
-        canvas.noise(size, rng.uniform(5, 22), rng), float(rng.choice((0, rng.uniform(0, 0.8))))
+        canvas.quick_noise(size, rng.uniform(5, 22), rng), float(rng.choice((0, rng.uniform(0, 0.8))))
     )
     colours = _woods(size, rng)
     fields = field_numbers(~woody, rng)
     colours = np.where(woody, colours, _open_land(fields, rng))
     if rng.random() < 0.2:
-        water = np.abs(canvas.noise(size, rng.uniform(8, 25), rng)) < rng.uniform(0.03, 0.25)
+        water = np.abs(canvas.quick_noise(size, rng.uniform(8, 25), rng)) < rng.uniform(0.03, 0.25)
         colours = np.where(water, spectra.varied(str(rng.choice(WATER)), rng=rng)[:, None, None], colours)
         woody, fields = woody & ~water, np.where(water, 0, fields)
     seen = blurred(np.asarray(colours, np.float32))
@@ -78,7 +78,7 @@ def field_numbers(open_land: Mask, rng: np.random.Generator) -> NDArray[np.int32
     """(y, x) numbers of fields that part the open land: a turned, uneven grid; 0 elsewhere."""
     rows, cols = np.mgrid[: open_land.shape[0], : open_land.shape[1]].astype(np.float32)
     angle = rng.uniform(0, np.pi)
-    bend = 1.5 * canvas.noise(open_land.shape, 12.0, rng)
+    bend = 1.5 * canvas.quick_noise(open_land.shape, 12.0, rng)
     along, across = (
         np.cos(angle) * rows + np.sin(angle) * cols + bend,
         -np.sin(angle) * rows + np.cos(angle) * cols - bend,
@@ -109,10 +109,10 @@ def blurred(colours: Array) -> Array:
 def _woods(size: tuple[int, int], rng: np.random.Generator) -> Array:
     """(6, y, x) two kinds of wood that pass into each other, with crowns and shade."""
     one, other = (spectra.varied(str(rng.choice(WOODS)), rng=rng) for _ in range(2))
-    share = np.clip(0.5 + 0.6 * canvas.noise(size, rng.uniform(4, 20), rng), 0, 1)
+    share = np.clip(0.5 + 0.6 * canvas.quick_noise(size, rng.uniform(4, 20), rng), 0, 1)
     grain = rng.uniform(0.03, 0.14) * rng.standard_normal(size, np.float32)
-    grain += rng.uniform(0.0, 0.12) * canvas.noise(size, rng.uniform(1, 3), rng)
-    grain += rng.uniform(0.0, 0.10) * canvas.noise(size, rng.uniform(6, 20), rng)
+    grain += rng.uniform(0.0, 0.12) * canvas.quick_noise(size, rng.uniform(1, 3), rng)
+    grain += rng.uniform(0.0, 0.10) * canvas.quick_noise(size, rng.uniform(6, 20), rng)
     colours: Array = spectra.mixed(one, other, share) * np.exp(grain)
     return colours
 
@@ -120,7 +120,7 @@ def _woods(size: tuple[int, int], rng: np.random.Generator) -> Array:
 def _open_land(fields: NDArray[np.int32], rng: np.random.Generator) -> Array:
     table = field_spectra(int(fields.max()) + 1, OPEN, rng)
     grain = rng.uniform(0.01, 0.05) * rng.standard_normal(fields.shape, np.float32)
-    grain += rng.uniform(0.0, 0.06) * canvas.noise(fields.shape, 3.0, rng)
+    grain += rng.uniform(0.0, 0.06) * canvas.quick_noise(fields.shape, 3.0, rng)
     colours: Array = np.moveaxis(table[fields], -1, 0) * np.exp(grain)
     return colours
 

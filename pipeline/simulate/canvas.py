@@ -22,7 +22,7 @@ PAD_PX = 8
 """10 m pixels kept free about a shape, so that the point spread of all bands ends inside."""
 
 _FINE_SAMPLES = 20_000  # above this many fine pixels a shape is drawn from 4 samples per pixel in place of 16
-_WIDE_PX = 3  # noise whose blobs are at least twice as wide is drawn on a coarser grid, where they are this wide
+_WIDE_PX = 3  # width of blobs on the coarser grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,17 @@ class Canvas:
 
 def noise(shape: tuple[int, int], scale_px: float, rng: np.random.Generator) -> Array:
     """(Y, X) smooth Gaussian noise of mean 0 and deviation 1 whose blobs are about `scale_px` wide."""
-    step = int(scale_px / _WIDE_PX)
-    if step > 1:
-        coarse = noise((shape[0] // step + 3, shape[1] // step + 3), scale_px / step, rng)
-        return _stretched(_stretched(coarse, shape[0], step, rng).T, shape[1], step, rng).T
     smooth: Array = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), scale_px, truncate=3)
     return smooth * np.float32(2 * np.sqrt(np.pi) * scale_px)
+
+
+def quick_noise(shape: tuple[int, int], scale_px: float, rng: np.random.Generator) -> Array:
+    """The same kind of noise, several times faster for wide blobs: these are drawn on a coarser grid and stretched."""
+    step = int(scale_px / _WIDE_PX)
+    if step < 2:
+        return noise(shape, scale_px, rng)
+    coarse = noise((shape[0] // step + 3, shape[1] // step + 3), scale_px / step, rng)
+    return _stretched(_stretched(coarse, shape[0], step, rng).T, shape[1], step, rng).T
 
 
 def _stretched(coarse: Array, length: int, step: int, rng: np.random.Generator) -> Array:

@@ -123,7 +123,7 @@ def camp(
     *,
     centre: tuple[float, float],
     area_ha: float,
-    surface: Surface = spectra.natural,
+    surface: Surface = spectra.made,
 ) -> Planted:
     """A trodden yard with roofs and tarpaulins of several colours, some trees left, and footpaths leading away.
 

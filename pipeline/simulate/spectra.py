@@ -97,6 +97,11 @@ def natural(name: str, rng: np.random.Generator) -> Array:
     return varied(name, rng=rng)
 
 
+def made(name: str, rng: np.random.Generator) -> Array:
+    """(6,) `varied` as little as surfaces do that people make or tread."""
+    return varied(name, rng=rng, amount=0.7)
+
+
 def mixed(one: Array, other: Array, share: float | Array) -> Array:
     """(6,) or (6, ...) of both spectra, `share` of the other; linear, as areas mix in a pixel."""
     weight = np.asarray(share, np.float32)

@@ -125,16 +125,6 @@ def test_link_other_kind_on_the_same_place_another_alert(planted: Any) -> None:
     assert by_kind[Kind.CAMP].lineage == (old[0].alert_id,)
 
 
-def test_link_confirmed_alert_closed_by_another_kind_once_that_is_confirmed(planted: Any) -> None:
-    old = run([planted.detection(block(0, 0, 10, 10), GRANULE, hits=2, seen=0)])
-    camp = planted.detection(block(0, 0, 10, 10), GRANULE, kind=Kind.CAMP, hits=2, seen=8)
-    by_kind = {alert.detection.kind: alert for alert in run([camp], old, day=9)}
-    assert by_kind[Kind.CLEARING].status == Status.CLOSED
-    assert by_kind[Kind.CAMP].status == Status.CONFIRMED
-    assert by_kind[Kind.CAMP].lineage == (old[0].alert_id,)
-    assert run([camp], run([camp], old, day=9), day=9) == run([camp], old, day=9)
-
-
 def test_link_confirmed_alert_not_closed_by_another_kind(planted: Any) -> None:
     old = run([planted.detection(block(0, 0, 10, 10), GRANULE, hits=2, seen=0)])
     alerts = run([planted.detection(block(0, 0, 10, 10), GRANULE, kind=Kind.CAMP, seen=3)], old, day=4)
