@@ -29,6 +29,7 @@ from pipeline.sensors import BANDS
 Array = NDArray[np.float32]
 
 COARSE = ("B11", "B12")
+"""Bands of 20 m, whose absence alone makes no pixel missing."""
 MOST_SURE = 0.95
 """A threshold is never set higher: evidence adds up over looks, and one look is not asked to decide alone."""
 LEAST_SURE = 0.2

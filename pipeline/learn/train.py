@@ -32,10 +32,9 @@ from pipeline.learn.settings import Net, Settings, Split, read_settings
 from pipeline.learn.store import Report, Stored
 from pipeline.sensors import BANDS
 
-COARSE = ("B11", "B12")
 CURVES, CHECKPOINT = "curves.csv", "last.ckpt"
 
-_COARSE_AT = inputs.coarse_indices(BANDS, COARSE)
+_COARSE_AT = inputs.coarse_indices(BANDS, certificate.COARSE)
 _AVERAGED_SHARE = 0.05  # the weights that ship are a running average over about this share of all steps
 _NORMALISING_CHIPS = 200
 _VALID_BATCH = 8
