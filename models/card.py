@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+CARD = "card.json"
+"""Name of the file in a model folder."""
+
 Use = Literal["environment", "research", "enforcement"]
 """What a deployment's alerts are for."""
 
@@ -113,6 +116,8 @@ class ModelCard(Part):
     """As given by whoever trained it."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Of `weights.safetensors`."""
+    onnx_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Of `network.onnx`, the same network for ONNX Runtime; empty where it was not exported."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -141,7 +146,7 @@ def folder_of(model: str, weights: Path) -> Path:
     If neither holds a card, the folder in `weights` is given, for the error that follows.
     """
     named, given = weights / model, Path(model).absolute()
-    return given if (given / "card.json").is_file() and not (named / "card.json").is_file() else named
+    return given if (given / CARD).is_file() and not (named / CARD).is_file() else named
 
 
 def read_card(path: Path) -> ModelCard:

@@ -1,13 +1,14 @@
 """From reflectance to a network's input: normalised bands and masks of what is missing.
 
-In: reflectance of one date with NaN for missing. Out: a tensor without NaN. The same for training and detection.
+In: reflectance of one date with NaN for missing. Out: an array without NaN. The same for training and detection.
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.card import ModelCard, Normalisation
+
+Array = NDArray[np.float32]
 
 MASKS = 2
 """Mask channels after the bands: pixel missing, coarse bands missing."""
@@ -18,7 +19,7 @@ def channels(card: ModelCard) -> int:
     return len(card.bands) + MASKS
 
 
-def missing_pixels(reflectance: NDArray[np.float32], *, coarse: tuple[int, ...]) -> NDArray[np.bool_]:
+def missing_pixels(reflectance: Array, *, coarse: tuple[int, ...]) -> NDArray[np.bool_]:
     """(y, x) bool: pixels where a band that is not coarse is NaN.
 
     Args:
@@ -35,7 +36,7 @@ def coarse_indices(bands: tuple[str, ...], coarse_bands: tuple[str, ...]) -> tup
     return tuple(bands.index(band) for band in coarse_bands)
 
 
-def prepare(reflectance: NDArray[np.float32], normalisation: Normalisation, *, coarse: tuple[int, ...]) -> torch.Tensor:
+def prepare(reflectance: Array, normalisation: Normalisation, *, coarse: tuple[int, ...]) -> Array:
     """Normalise one date.
 
     Args:
@@ -54,5 +55,4 @@ def prepare(reflectance: NDArray[np.float32], normalisation: Normalisation, *, c
     swir = unseen[list(coarse)].any(axis=0) if coarse else pixel
     if coarse:
         unseen[list(coarse)] |= swir
-    whole = np.concatenate([np.where(unseen, np.float32(0), scaled), pixel[None], swir[None]], dtype=np.float32)
-    return torch.from_numpy(whole)
+    return np.concatenate([np.where(unseen, np.float32(0), scaled), pixel[None], swir[None]], dtype=np.float32)

@@ -11,13 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import special
-from torch import nn
 
 import models
-from models import inputs, loading
+from models import card as cards
+from models import inputs, runtime
 from models.card import ModelCard
 from pipeline.config import PATCH_PX
 from pipeline.errors import ModelError
@@ -37,7 +36,7 @@ class Detector:
     """A network with its card, ready to run."""
 
     card: ModelCard
-    network: nn.Module
+    run: runtime.Run
 
     @classmethod
     def load(cls, model: str, *, weights_folder: Path = WEIGHTS_FOLDER) -> "Detector":
@@ -52,13 +51,17 @@ class Detector:
                 this pipeline's bands, kinds and cells.
         """
         try:
-            card, network = loading.load(_folder(model, weights_folder))
+            folder = _folder(model, weights_folder)
+            card = cards.read_card(folder / cards.CARD)
         except (OSError, ValueError) as err:
             raise ModelError(str(err)) from err
         for name, wanted in (("bands", BANDS), ("kinds", KINDS), ("patch_px", PATCH_PX)):
             if getattr(card, name) != wanted:
                 raise ModelError(f"model {model!r}: {name} is {getattr(card, name)}, the pipeline needs {wanted}")
-        return cls(card, network.to(memory_format=torch.channels_last))
+        try:
+            return cls(card, runtime.of_folder(folder, card))
+        except (OSError, ValueError) as err:
+            raise ModelError(str(err)) from err
 
     @property
     def halo_px(self) -> int:
@@ -86,10 +89,8 @@ class Detector:
         """
         halo, side = self.halo_px, self.card.patch_px
         core = (..., slice(halo, halo + side), slice(halo, halo + side))
-        dates = [self._tensor(before), self._tensor(after)]
-        with torch.inference_mode():
-            logits: Array = self.network(*dates)[0].numpy()[core]
-        probability = self._calibrated(logits)
+        logits = self.run(self._prepared(before), self._prepared(after))[0]
+        probability = self._calibrated(logits[core])
         unseen = self.missing(before[core]) | self.missing(after[core])
         return np.where(unseen, np.float32(np.nan), probability)
 
@@ -97,9 +98,8 @@ class Detector:
     def _coarse(self) -> tuple[int, ...]:
         return inputs.coarse_indices(self.card.bands, self.card.coarse_bands)
 
-    def _tensor(self, reflectance: Array) -> torch.Tensor:
-        prepared = inputs.prepare(reflectance, self.card.normalisation, coarse=self._coarse)
-        return prepared[None].contiguous(memory_format=torch.channels_last)
+    def _prepared(self, reflectance: Array) -> Array:
+        return inputs.prepare(reflectance, self.card.normalisation, coarse=self._coarse)[None]
 
     def _calibrated(self, logits: Array) -> Array:
         rules = [self.card.calibration[kind] for kind in self.card.kinds]
@@ -119,9 +119,7 @@ def cached(model: str) -> Detector:
 def _folder(model: str, weights_folder: Path) -> Path:
     named, given = weights_folder / model, Path(model)
     for folder in (named, given):
-        if (folder / loading.CARD).is_file():
+        if (folder / cards.CARD).is_file():
             return folder
-    there = sorted(path.parent.name for path in weights_folder.glob(f"*/{loading.CARD}"))
-    raise ValueError(
-        f"model {model!r}: no {loading.CARD} in {named} or {given}; there are: {', '.join(there) or 'none'}"
-    )
+    there = sorted(path.parent.name for path in weights_folder.glob(f"*/{cards.CARD}"))
+    raise ValueError(f"model {model!r}: no {cards.CARD} in {named} or {given}; there are: {', '.join(there) or 'none'}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from models import loading
+from models import loading, runtime
 from models.card import ModelCard
 from pipeline.learn import train
 from pipeline.learn.store import Report
@@ -61,6 +61,8 @@ def train_seeds(
         card = card.model_copy(update={"metrics": card.metrics | {SPREAD: _spread(list(cards.values()))}})
     for name in (loading.WEIGHTS, train.CURVES, "reliability.png"):
         shutil.copyfile(out / f"seed-{chosen}" / name, out / name)
+    if card.onnx_sha256:
+        shutil.copyfile(out / f"seed-{chosen}" / runtime.ONNX, out / runtime.ONNX)
     (out / loading.CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     report(f"seed {chosen} of {', '.join(map(str, seeds))} is the median: {json.dumps(card.metrics.get(SPREAD, {}))}")
     return card

@@ -109,6 +109,8 @@ class Fit(config.Model):
     """Where it trains; auto takes a GPU where there is one."""
     alerts_per_1000_km2: float = Field(default=100.0, gt=0)
     """False alerts of one kind, per 1,000 km2 of unchanged ground and look, that thresholds are set for."""
+    export: bool = True
+    """Write the network for ONNX Runtime too, by which it runs fastest on CPUs."""
 
 
 class Settings(config.Model):

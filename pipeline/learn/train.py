@@ -103,7 +103,8 @@ def train(
     logits, truth = answers(network.cpu().eval(), Batches(valid, normalisation), settings)
     proof = certificate.certify(logits, truth, settings=settings, report=report)
     certificate.draw(proof, out / "reliability.png")
-    return loading.save(out, network, certificate.facts(network, normalisation, proof, settings))
+    facts = certificate.facts(network, normalisation, proof, settings)
+    return loading.save(out, network, facts, exported=settings.fit.export)
 
 
 def _built(settings: Settings, config: Path) -> nn.Module:
@@ -142,7 +143,7 @@ class Batches(Dataset[Batch]):
         numbers, turn = chosen
         pairs = self.stored.pairs[numbers].astype(np.float32)
         dates = [inputs.prepare(date, self.normalisation, coarse=_COARSE_AT) for pair in pairs for date in pair]
-        prepared = torch.stack(dates).reshape(len(pairs), 2, -1, *pairs.shape[-2:])
+        prepared = torch.from_numpy(np.stack(dates)).reshape(len(pairs), 2, -1, *pairs.shape[-2:])
         label = torch.from_numpy(self.stored.labels[numbers].astype(np.float32))
         missing = prepared[:, :, len(BANDS)].amax(dim=1, keepdim=True) > 0
         label = torch.where(missing, -1.0, label)

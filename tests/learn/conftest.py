@@ -38,6 +38,7 @@ positive = 0.3
 ignore = 0.08
 
 [fit]
+export = false
 seed = 4
 epochs = 4
 batch = 4

@@ -45,6 +45,7 @@ camp = { positive = 0.4, ignore = 0.1 }
 track = { positive = 0.3, ignore = 0.08 }
 
 [fit]
+export = false
 epochs = 1
 """
 

@@ -1,0 +1,160 @@
+"""Runs a network: by ONNX Runtime where the model folder holds `network.onnx`, by torch elsewhere.
+
+In: a network or a model folder. Out: the ONNX file, or a `Run`. On CPUs ONNX Runtime needs about half the time of torch
+for thin convolutions like ours (`make bench` tells), and spares a worker the import of torch.
+"""
+
+import copy
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import ModelCard
+
+ONNX = "network.onnx"
+TOLERANCE = 1e-3
+"""Largest difference of a logit between the exported network and its original."""
+
+Array = NDArray[np.float32]
+Run = Callable[[Array, Array], Array]
+"""Both dates (1, channels, y, x) float32 as `inputs.prepare` makes them, to logits (1, kinds, y, x)."""
+
+_TRIED_PX = 64  # side on which an export is compared with its original
+_OPSET = 20
+
+
+def of_onnx(path: Path, *, sha256: str) -> Run:
+    """A network exported to ONNX, on one thread: the same answer to the last bit whatever else the machine does.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not the card's, or ONNX Runtime cannot run it.
+    """
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{path}: sha256 is {found[:12]}..., the card says {sha256[:12]}...; fetch the whole model again"
+        )
+    import onnxruntime  # only who runs a model needs it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as err:  # onnxruntime has no common class of errors
+        raise ValueError(f"{path}: ONNX Runtime cannot run it: {err}; export the model again") from err
+
+    def run(before: Array, after: Array) -> Array:
+        logits: Array = session.run(None, {"before": before, "after": after})[0]
+        return logits
+
+    return run
+
+
+def of_torch(network: Any) -> Run:
+    """A torch network in eval mode, on the CPU."""
+    import torch
+
+    last = network.to(memory_format=torch.channels_last)
+
+    def run(before: Array, after: Array) -> Array:
+        dates = [torch.from_numpy(date).contiguous(memory_format=torch.channels_last) for date in (before, after)]
+        with torch.inference_mode():
+            logits: Array = last(*dates).numpy()
+        return logits
+
+    return run
+
+
+def of_folder(folder: Path, card: ModelCard) -> Run:
+    """The fastest way to run a model on this machine's CPU: by ONNX Runtime if it was exported, else by torch.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: files are not those of the card, or do not fit the network.
+    """
+    if card.onnx_sha256:
+        return of_onnx(folder / ONNX, sha256=card.onnx_sha256)
+    from models import loading  # torch: seconds of imports
+
+    return of_torch(loading.load(folder)[1])
+
+
+def export(network: Any, *, channels: int, stride: int) -> bytes:
+    """The network in ONNX, for windows of any size; the same network gives the same bytes.
+
+    Args:
+        network: torch, in eval mode, not folded; left as it is.
+        channels: per date.
+        stride: sides of windows are multiples of it.
+
+    Raises:
+        ValueError: torch cannot export it, or the exported one answers otherwise than the original.
+    """
+    import onnx
+    import torch
+
+    from models import siamese
+
+    folded = siamese.fold(copy.deepcopy(network).cpu().to(memory_format=torch.contiguous_format).eval())
+    generator = torch.Generator().manual_seed(1)
+    side = max(_TRIED_PX, 2 * stride)
+    dates = tuple(torch.randn(1, channels, side, side, generator=generator) for _ in range(2))
+    free = torch.export.Dim.AUTO  # the exporter finds by itself that sides are multiples of the stride
+    shapes = {name: {2: free, 3: free} for name in ("before", "after")}
+    try:
+        program = torch.onnx.export(
+            folded,
+            dates,
+            input_names=["before", "after"],
+            output_names=["logits"],
+            dynamic_shapes=shapes,
+            opset_version=_OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    except Exception as err:  # the exporter raises many kinds
+        raise ValueError(f"torch cannot export this network: {str(err).splitlines()[0]}") from err
+    if program is None:
+        raise ValueError("torch gave no ONNX program")
+    model = _bare(program.model_proto)
+    content: bytes = onnx.helper.make_model(
+        model.graph,
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+        functions=model.functions,
+        producer_name="vanwatch",
+    ).SerializeToString(deterministic=True)
+    _compare(content, folded, dates)
+    return content
+
+
+def _bare(model: Any) -> Any:
+    """Without the notes of the exporter: they name files of the machine that it ran on."""
+    for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    return model
+
+
+def _compare(content: bytes, original: Any, dates: tuple[Any, ...]) -> None:
+    import onnxruntime
+    import torch
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        wanted = original(*dates).numpy()
+    found = session.run(None, {"before": dates[0].numpy(), "after": dates[1].numpy()})[0]
+    worst = float(np.abs(found - wanted).max())
+    if not worst <= TOLERANCE:
+        raise ValueError(f"the exported network differs by {worst:.2g} from the original")
