@@ -15,6 +15,10 @@ CARD = "card.json"
 Use = Literal["environment", "research", "enforcement"]
 """What a deployment's alerts are for."""
 
+INDICES = {"NDVI": ("B08", "B04"), "NDMI": ("B08", "B11"), "NBR": ("B08", "B12")}
+"""Normalised differences (first - second) / (first + second) that a card may ask for as channels after the masks: haze,
+sun and slope change them less than they change the bands."""
+
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
@@ -93,6 +97,8 @@ class ModelCard(Part):
     """Order of the band axis of both dates."""
     coarse_bands: tuple[str, ...] = ()
     """Bands whose absence alone does not make a pixel missing (20 m bands)."""
+    indices: tuple[str, ...] = ()
+    """Names in `INDICES`: channels after bands and masks."""
     inputs: str
     """In words: what `before` and `after` are, unit, how missing values are handled."""
     normalisation: Normalisation
@@ -129,6 +135,12 @@ class ModelCard(Part):
         for name in ("calibration", "thresholds"):
             if set(getattr(self, name)) != set(self.kinds):
                 raise ValueError(f"{name} needs exactly the kinds {', '.join(self.kinds)}")
+        strange = sorted(set(self.indices) - set(INDICES))
+        if strange:
+            raise ValueError(f"indices names {', '.join(strange)}; known are {', '.join(INDICES)}")
+        unfit = sorted({band for name in self.indices for band in INDICES[name]} - set(self.bands))
+        if unfit:
+            raise ValueError(f"indices need {', '.join(unfit)}, which bands does not name")
         unknown = sorted(set(self.coarse_bands) - set(self.bands))
         if unknown:
             raise ValueError(f"coarse_bands names {', '.join(unknown)}, which bands does not")

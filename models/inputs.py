@@ -1,4 +1,4 @@
-"""From reflectance to a network's input: normalised bands and masks of what is missing.
+"""From reflectance to a network's input: normalised bands, masks of what is missing, and indices.
 
 In: reflectance of one date with NaN for missing. Out: an array without NaN. The same for training and detection.
 """
@@ -6,17 +6,20 @@ In: reflectance of one date with NaN for missing. Out: an array without NaN. The
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ModelCard, Normalisation
+from models.card import INDICES, ModelCard, Normalisation
 
 Array = NDArray[np.float32]
 
 MASKS = 2
 """Mask channels after the bands: pixel missing, coarse bands missing."""
 
+_INDEX_MIDDLE, _INDEX_SPREAD = 0.4, 0.25  # of woods and open land, roughly
+_LEAST_SUM = 0.02  # reflectance: below it an index is noise
+
 
 def channels(card: ModelCard) -> int:
     """Input channels per date."""
-    return len(card.bands) + MASKS
+    return len(card.bands) + MASKS + len(card.indices)
 
 
 def missing_pixels(reflectance: Array, *, coarse: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -36,17 +39,29 @@ def coarse_indices(bands: tuple[str, ...], coarse_bands: tuple[str, ...]) -> tup
     return tuple(bands.index(band) for band in coarse_bands)
 
 
-def prepare(reflectance: Array, normalisation: Normalisation, *, coarse: tuple[int, ...]) -> Array:
+def index_bands(bands: tuple[str, ...], indices: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Where the two bands of each index stand on the band axis."""
+    return tuple((bands.index(INDICES[name][0]), bands.index(INDICES[name][1])) for name in indices)
+
+
+def prepare(
+    reflectance: Array,
+    normalisation: Normalisation,
+    *,
+    coarse: tuple[int, ...],
+    indices: tuple[tuple[int, int], ...] = (),
+) -> Array:
     """Normalise one date.
 
     Args:
         reflectance: (band, y, x) float32, unit 1, NaN missing.
         normalisation: of the card.
         coarse: indices of the 20 m bands.
+        indices: of `index_bands`.
 
     Returns:
-        (band + 2, y, x) float32: bands in standard deviations, 0 where the pixel or band is missing; 1 where the pixel
-        is missing; 1 where its coarse bands are.
+        (band + 2 + index, y, x) float32: bands in standard deviations, 0 where the pixel or band is missing; 1 where
+        the pixel is missing; 1 where its coarse bands are; indices, 0 where one of their bands is missing.
     """
     pixel = missing_pixels(reflectance, coarse=coarse)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in (normalisation.mean, normalisation.std))
@@ -55,4 +70,10 @@ def prepare(reflectance: Array, normalisation: Normalisation, *, coarse: tuple[i
     swir = unseen[list(coarse)].any(axis=0) if coarse else pixel
     if coarse:
         unseen[list(coarse)] |= swir
-    return np.concatenate([np.where(unseen, np.float32(0), scaled), pixel[None], swir[None]], dtype=np.float32)
+    layers = [np.where(unseen, np.float32(0), scaled), pixel[None], swir[None]]
+    for first, second in indices:
+        one, other = reflectance[first], reflectance[second]
+        value = (one - other) / np.maximum(one + other, np.float32(_LEAST_SUM))
+        moved = np.clip((value - _INDEX_MIDDLE) / _INDEX_SPREAD, -normalisation.clip, normalisation.clip)
+        layers.append(np.where(unseen[first] | unseen[second], np.float32(0), moved)[None])
+    return np.concatenate(layers, dtype=np.float32)

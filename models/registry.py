@@ -8,19 +8,22 @@ from torch import nn
 from models import siamese
 
 
-def _fc_siam(form: str) -> Callable[..., nn.Module]:
+def _torchgeo(name: str, *fixed: str) -> Callable[..., nn.Module]:
     def build(**parameters: Any) -> nn.Module:
         from models import torchgeo_networks  # seconds of imports that our own network does not need
 
-        return torchgeo_networks.fc_siam(form, **parameters)
+        made: nn.Module = getattr(torchgeo_networks, name)(*fixed, **parameters)
+        return made
 
     return build
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "siamese": siamese.Siamese,
-    "fc-siam-diff": _fc_siam("diff"),
-    "fc-siam-conc": _fc_siam("conc"),
+    "fc-siam-diff": _torchgeo("fc_siam", "diff"),
+    "fc-siam-conc": _torchgeo("fc_siam", "conc"),
+    "changestar": _torchgeo("change_star"),
+    "changevit": _torchgeo("change_vit"),
 }
 """Name to constructor. Every network is called as `network(before, after)` and returns logits."""
 

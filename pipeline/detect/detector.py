@@ -99,7 +99,8 @@ class Detector:
         return inputs.coarse_indices(self.card.bands, self.card.coarse_bands)
 
     def _prepared(self, reflectance: Array) -> Array:
-        return inputs.prepare(reflectance, self.card.normalisation, coarse=self._coarse)[None]
+        indices = inputs.index_bands(self.card.bands, self.card.indices)
+        return inputs.prepare(reflectance, self.card.normalisation, coarse=self._coarse, indices=indices)[None]
 
     def _calibrated(self, logits: Array) -> Array:
         rules = [self.card.calibration[kind] for kind in self.card.kinds]

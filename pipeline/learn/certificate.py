@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy import special
 from torch import nn
 
+from models import inputs
 from models.card import Calibration, Network, Normalisation, Source, Terms
 from pipeline import config
 from pipeline.config import PATCH_PX
 from pipeline.evaluate import metrics, objects
 from pipeline.grid import RESOLUTION_M
 from pipeline.learn import scores
-from pipeline.learn.settings import Settings
+from pipeline.learn.settings import Net, Settings
 from pipeline.learn.store import Report
 from pipeline.schema import KINDS
 from pipeline.sensors import BANDS
@@ -114,6 +115,16 @@ def draw(proof: Proof, path: Path) -> None:
         figure.savefig(path, metadata={"Software": None})
 
 
+def parameters(net: Net) -> dict[str, int | str]:
+    """What the network is built with: what the configuration says, and as many channels as a date has."""
+    return {"in_channels": len(BANDS) + inputs.MASKS + len(net.indices)} | net.parameters
+
+
+def _kept(net: Net) -> dict[str, int | str]:
+    """Without the weights that training started from: the card's own take their place."""
+    return {name: value for name, value in parameters(net).items() if name != "pretrained"}
+
+
 def facts(network: nn.Module, normalisation: Normalisation, proof: Proof, settings: Settings) -> dict[str, Any]:
     """The card without the fingerprint of the weights."""
     card, real = settings.card, [entry for entry in settings.ground if entry.split == "train"]
@@ -123,9 +134,10 @@ def facts(network: nn.Module, normalisation: Normalisation, proof: Proof, settin
     return {
         "name": card.name,
         "version": card.version,
-        "network": Network(name=settings.network.name, parameters=settings.network.parameters),
+        "network": Network(name=settings.network.name, parameters=_kept(settings.network)),
         "bands": BANDS,
         "coarse_bands": COARSE,
+        "indices": settings.network.indices,
         "inputs": "before: the normal, or an earlier look; after: a look. Surface reflectance, unit 1; missing is NaN, "
         "becomes 0 after normalising and 1 in a mask channel per date (pixel missing; 20 m bands missing).",
         "normalisation": normalisation,

@@ -49,8 +49,10 @@ class Net(config.Model):
 
     name: str = "siamese"
     """In `models.registry`."""
-    parameters: dict[str, int] = Field(default_factory=dict)
+    parameters: dict[str, int | str] = Field(default_factory=dict)
     """Of the network's constructor."""
+    indices: tuple[Literal["NDVI", "NDMI", "NBR"], ...] = Field(default=(), strict=False)
+    """Channels beside bands and masks."""
 
 
 class Data(config.Model):

@@ -59,7 +59,7 @@ class Instead:
         changed = settings.fit.model_copy(update={name: value for name, value in fit.items() if value is not None})
         parts: dict[str, Any] = {"fit": changed}
         if self.network:
-            parts["network"] = Net(name=self.network)
+            parts["network"] = Net(name=self.network, indices=settings.network.indices)
             parts["card"] = settings.card.model_copy(update={"name": self.network})
         return settings.model_copy(update=parts)
 
@@ -93,14 +93,15 @@ def train(
     network = _built(settings, config)
     out.mkdir(parents=True, exist_ok=True)
     task = ChangeTask(network.to(memory_format=torch.channels_last), settings, out, report)
-    loaders = [_loader(Batches(s, normalisation), settings, fresh=s is learn) for s in (learn, valid)]
+    learned, judged = (Batches(stored, normalisation, settings.network) for stored in (learn, valid))
+    loaders = [_loader(learned, settings, fresh=True), _loader(judged, settings, fresh=False)]
     _quiet()
     trainer = _trainer(settings, out, steps=len(loaders[0]))
     last = out / CHECKPOINT
     start = last if resume and last.exists() else None
     trainer.fit(task, loaders[0], loaders[1], ckpt_path=start, weights_only=True)
 
-    logits, truth = answers(network.cpu().eval(), Batches(valid, normalisation), settings)
+    logits, truth = answers(network.cpu().eval(), judged, settings)
     proof = certificate.certify(logits, truth, settings=settings, report=report)
     certificate.draw(proof, out / "reliability.png")
     facts = certificate.facts(network, normalisation, proof, settings)
@@ -109,7 +110,7 @@ def train(
 
 def _built(settings: Settings, config: Path) -> nn.Module:
     try:
-        return registry.build(settings.network.name, settings.network.parameters)
+        return registry.build(settings.network.name, certificate.parameters(settings.network))
     except ValueError as err:
         raise ConfigError(f"{config}: network: {err}") from err
 
@@ -132,9 +133,10 @@ def _normalisation(stored: Stored) -> Normalisation:
 class Batches(Dataset[Batch]):
     """Chips by many numbers at a time, in one of eight orientations; missing pixels count in no loss."""
 
-    def __init__(self, stored: Stored, normalisation: Normalisation) -> None:
-        """Keep both; chips are read from disk when asked for."""
+    def __init__(self, stored: Stored, normalisation: Normalisation, net: Net) -> None:
+        """Keep them; chips are read from disk when asked for."""
         self.stored, self.normalisation = stored, normalisation
+        self.indices = inputs.index_bands(BANDS, net.indices)
 
     def __len__(self) -> int:
         return len(self.stored.pairs)
@@ -142,13 +144,16 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, chosen: tuple[NDArray[np.intp], int]) -> Batch:
         numbers, turn = chosen
         pairs = self.stored.pairs[numbers].astype(np.float32)
-        dates = [inputs.prepare(date, self.normalisation, coarse=_COARSE_AT) for pair in pairs for date in pair]
+        dates = [self._prepared(date) for pair in pairs for date in pair]
         prepared = torch.from_numpy(np.stack(dates)).reshape(len(pairs), 2, -1, *pairs.shape[-2:])
         label = torch.from_numpy(self.stored.labels[numbers].astype(np.float32))
         missing = prepared[:, :, len(BANDS)].amax(dim=1, keepdim=True) > 0
         label = torch.where(missing, -1.0, label)
         turned = [_turned(v, turn) for v in (prepared[:, 0], prepared[:, 1], label)]
         return turned[0], turned[1], turned[2]
+
+    def _prepared(self, date: NDArray[np.float32]) -> NDArray[np.float32]:
+        return inputs.prepare(date, self.normalisation, coarse=_COARSE_AT, indices=self.indices)
 
 
 def _turned(values: Tensor, turn: int) -> Tensor:

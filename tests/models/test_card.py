@@ -54,6 +54,8 @@ def test_read_card_written_card_round_trips(tmp_path: Path) -> None:
         ("thresholds", {"clearing": 0.5}, "thresholds needs exactly"),
         ("normalisation", {"mean": [0.1], "std": [0.1]}, "one value per band"),
         ("coarse_bands", ["B11"], "B11"),
+        ("indices", ["EVI"], "known are NDVI"),
+        ("indices", ["NBR"], "indices need B08, B12"),
         ("terms", {"licence": "x", "allowed": ["research"], "forbidden": ["research"]}, "both allowed and forbidden"),
         ("terms", {"licence": "x", "allowed": ["war"]}, "terms.allowed"),
     ],
