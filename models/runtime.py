@@ -6,6 +6,7 @@ for thin convolutions like ours (`make bench` tells), and spares a worker the im
 
 import copy
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,8 @@ def export(network: Any, *, channels: int, stride: int) -> bytes:
 
     from models import siamese
 
+    for name in ("onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     folded = siamese.fold(copy.deepcopy(network).cpu().to(memory_format=torch.contiguous_format).eval())
     generator = torch.Generator().manual_seed(1)
     side = max(_TRIED_PX, 2 * stride)

@@ -66,12 +66,13 @@ def certify(logits: Array, truth: NDArray[np.int8], *, settings: Settings, repor
         report: called with a line per kind.
     """
     calibration, thresholds, reliability, figures = {}, {}, {}, {}
+    unchanged = (truth == 0).all(axis=0)  # a camp taken for a clearing is no false alert, but one of another kind
     for index, kind in enumerate(KINDS):
         known = truth[index] >= 0
         changed = truth[index][known] > 0
         fitted = scores.fit_calibration(logits[index][known], changed)
         probability = special.expit(logits[index] / np.float32(fitted.temperature) + np.float32(fitted.bias))
-        stable = np.where(truth[index] == 0, probability, np.float32(np.nan))
+        stable = np.where(unchanged, probability, np.float32(np.nan))
         thresholds[kind], alerts = _threshold(list(stable), kind, settings.fit.alerts_per_1000_km2)
         claims = metrics.reliability(metrics.rank(probability[known], changed))
         calibration[kind], reliability[kind] = fitted, claims

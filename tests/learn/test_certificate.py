@@ -61,3 +61,17 @@ def test_draw_writes_the_same_picture_twice(
     for name in ("one.png", "two.png"):
         certificate.draw(proof, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_certify_camp_taken_for_a_clearing_is_no_false_alert_on_unchanged_ground(rules: settings.Settings) -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(-6, 1, (3, 4, 64, 64)).astype(np.float32)
+    truth = np.zeros(logits.shape, np.int8)
+    truth[1, :, 8:24, 8:24] = 1
+    truth[0, :, 40:56, 40:56] = 1
+    logits[0, :, 8:24, 8:24] = logits[0, :, 40:56, 40:56] = 6
+    confused = certificate.certify(logits, truth, settings=rules, report=_silent)
+    truth[1] = 0
+    wrong = certificate.certify(logits, truth, settings=rules, report=_silent)
+    assert confused.thresholds["clearing"] == certificate.LEAST_SURE
+    assert wrong.thresholds["clearing"] > certificate.LEAST_SURE
