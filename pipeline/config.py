@@ -175,6 +175,13 @@ class Rules(Model):
         return clearing, camp, track
 
 
+class Packs(Model):
+    """Which alerts get an evidence pack."""
+
+    most: int = Field(default=200, ge=0)
+    """New, grown and confirmed alerts of a night that get one at the most, confirmed ones and the surest first."""
+
+
 class Profile(Model):
     """How an AOI is watched: one TOML file."""
 
@@ -195,6 +202,7 @@ class Profile(Model):
     detect: Detect = Detect()
     evidence: Evidence = Evidence()
     rules: Rules = Rules()
+    packs: Packs = Packs()
 
 
 class Catalog(Model):

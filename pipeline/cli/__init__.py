@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import areas, models, nights
+from pipeline.cli import alerts, areas, models, nights
 from pipeline.errors import InputError, PartError
 
 
@@ -32,7 +32,15 @@ def _setup(
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.callback()(_setup)
-for _command in (nights.nightly, nights.replay, nights.detect, models.train, models.evaluate, models.detectability):
+for _command in (
+    nights.nightly,
+    nights.replay,
+    nights.detect,
+    alerts.verify,
+    models.train,
+    models.evaluate,
+    models.detectability,
+):
     app.command()(_command)
 _aoi = typer.Typer(no_args_is_help=True, help="Check, list, preview and add areas of interest.")
 _ABOUT: tuple[tuple[str, Callable[..., None]], ...] = (

@@ -6,10 +6,8 @@ in whole.
 
 import json
 import logging
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
-from pipeline import __version__, disk, grid, watch
+from pipeline import disk, grid, watch
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
-from pipeline.nightly import state, task
+from pipeline.nightly import packing, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
@@ -32,7 +30,6 @@ from pipeline.schema import KINDS, Alert, Detection, Status
 from pipeline.sensors import BANDS
 
 log = logging.getLogger(__name__)
-PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
 OUTSIDE, NEVER = 65535, 65534
 """Values of `seen.tif`: outside the AOI, and never seen clearly."""
 
@@ -87,7 +84,8 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     """
     aoi = found.desk.aoi
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
-    alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
+    card = card_of(weights, aoi)
+    alerts = _alerts(found, earlier, model=card.model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
     with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:
@@ -95,7 +93,10 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
         _write_rasters(found, files.folder, tiles)
-        files.write_run(_run(found, counts), timings=_timings(found))
+        sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
+        packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
+        made = packing.write(sources, packed, files.folder / "evidence")
+        files.write_run(_run(found, counts) | {"packs": made}, timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,
         granules=found.plan.granules,
@@ -185,9 +186,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
     """The manifest of the night: everything but the timings is the same on every repetition."""
     plan, tonight = found.plan, found.desk.as_of.isoformat()
     return {
-        "vanwatch": __version__,
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        **packing.versions(),
         "aoi": found.desk.aoi.id,
         "title": found.desk.aoi.profile.title,
         "as_of": tonight,

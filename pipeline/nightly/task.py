@@ -21,7 +21,7 @@ from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import state
+from pipeline.nightly import crops, state
 from pipeline.normal import composite, keep
 from pipeline.scenes import blocks, look, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
@@ -58,6 +58,8 @@ class TileAnswer:
     tile: Tile
     marks: NDArray[np.void]
     """(n,) of `schema.MARK`."""
+    crops: tuple[crops.Crop, ...]
+    """What the network saw tonight around groups of them."""
     arrays: str
     """File of the tile's new arrays."""
     off_season: tuple[int, int]
@@ -99,6 +101,7 @@ def run(job: TileJob) -> TileAnswer:
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
     layers = load_layers(job)
+    before, spool = layers.evidence, crops.Spool(job.scratch / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
     inner = job.tile.window.grown(network.halo_px)
@@ -114,6 +117,7 @@ def run(job: TileJob) -> TileAnswer:
             continue
         found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network)
         clock.lap("network")
+        spool.add(seen_look.cropped(inner), found)
         thresholds = job.profile.rules.thresholds(network.card.thresholds)
         layers = _advanced(
             layers,
@@ -126,10 +130,14 @@ def run(job: TileJob) -> TileAnswer:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
     marks = evidence.marks(layers.evidence, job.tile, owned, job.profile.evidence)
+    judged = crops.Judged(job.tile, owned, normal.cropped(inner), before, marks, job.profile.rules)
+    cut = spool.cut(judged, job.scratch / "crops")
+    clock.lap("crops")
     stats = asdict(blockstore.stats)
     return TileAnswer(
         tile=job.tile,
         marks=marks,
+        crops=cut,
         arrays=name,
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
