@@ -137,6 +137,12 @@ class Evidence(Model):
     """Log-odds before the first look: change is rare."""
     expire_days: int = Field(default=60, ge=5, le=400)
     """A possible alert that no look supports for so long expires."""
+    close_days: int = Field(default=90, ge=5, le=1000)
+    """A confirmed alert whose evidence is gone, and that clear looks have not shown for so long, is closed."""
+    dismissed_growth_share: float = Field(default=0.5, ge=0, le=10)
+    """Dismissed ground stays quiet until what is found reaches beyond it by this share of the smaller of the two."""
+    dismissed_growth_ha: float = Field(default=0.1, ge=0, le=1000)
+    """Nor does it matter as long as less than this lies beyond."""
 
 
 class KindRules(Model):

@@ -32,16 +32,9 @@ def _setup(
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.callback()(_setup)
-for _command in (
-    nights.nightly,
-    nights.replay,
-    nights.detect,
-    alerts.verify,
-    models.train,
-    models.evaluate,
-    models.detectability,
-):
+for _command in (nights.nightly, nights.replay, nights.detect, models.train, models.evaluate, models.detectability):
     app.command()(_command)
+app.command()(alerts.verify)
 _aoi = typer.Typer(no_args_is_help=True, help="Check, list, preview and add areas of interest.")
 _ABOUT: tuple[tuple[str, Callable[..., None]], ...] = (
     ("check", areas.check),

@@ -21,7 +21,7 @@ from pipeline.aoi import Aoi
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
-from pipeline.nightly import packing, state, task
+from pipeline.nightly import grounds, packing, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
@@ -111,10 +111,14 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
     """Shapes of every granule, merged where they meet, linked to the alerts of the night before."""
     profile = found.desk.aoi.profile
     shapes: list[Detection] = []
+    marks = {}
     for here in sorted({answer.tile.granule for answer in found.answers}):
-        marks = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
+        mine = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
+        marks[here] = np.sort(mine, order=["kind", "row", "col"])
         seam = grid.union(tile.area for tile in found.plan.tiles if tile.granule == here).boundary
-        shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules, seam=seam)
+        shapes += detections.find(marks[here], here, profile.rules, seam=seam)
+    overdue = grounds.overdue(earlier, found.desk.as_of, profile.evidence)
+    asked = grounds.places(overdue, found.plan.tiles)
     tonight = link.Tonight(
         aoi=found.desk.aoi.id,
         as_of=found.desk.as_of,
@@ -125,6 +129,7 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
             for here, scenes in found.plan.new.items()
         },
         cautions=_cautions(found),
+        grounds=grounds.judge(overdue, asked, {a.tile.key: a.clear for a in found.answers}, marks),
     )
     return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)
 

@@ -14,7 +14,7 @@ from rasterio import features
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.alerts import shapes
+from pipeline.alerts import kinds, shapes
 from pipeline.grid import Granule, Window
 from pipeline.nightly import crops
 from pipeline.nightly.crops import Crop
@@ -143,7 +143,7 @@ def _members(alert: Alert, table: Table) -> NDArray[np.bool_]:
     if not np.isfinite(footprint.bounds).all():
         return chosen
     window = table.granule.window_over(footprint)
-    kind = KINDS.index(alert.detection.kind)
+    kind = KINDS.index(kinds.contested(alert))
     near = np.flatnonzero((marks["kind"] == kind) & _inside(marks, window))
     if window.empty or not len(near):
         return chosen

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.alerts import detections, merge, record
+from pipeline.alerts import detections, kinds, merge, record
 from pipeline.config import Profile
 from pipeline.detect import change, evidence
 from pipeline.detect.detector import Detector
@@ -143,15 +143,17 @@ def marks(pack: Opened, part: OpenedPart) -> NDArray[np.void]:
 
 
 def detection(pack: Opened) -> Detection | None:
-    """The shape that the marks in a pack make where the alert lies, of its kind."""
+    """The event that the marks in a pack make where the alert lies; None if they make none of its kind there."""
     found: list[Detection] = []
     for part in pack.parts:
         found += detections.find(part.marks, part.granule, pack.profile.rules, seam=part.seam)
-    here = pack.alert.detection
-    mine = [item for item in merge.merge(found, pack.profile.rules) if item.kind == here.kind]
+    here, contested = pack.alert.detection, kinds.contested(pack.alert)
+    mine = [item for item in merge.merge(found, pack.profile.rules) if item.kind == contested]
     shared = [item.footprint.intersection(here.footprint).area for item in mine]
     best = int(np.argmax(shared)) if shared else -1
-    return mine[best] if shared and shared[best] > 0 else None
+    if not shared or shared[best] <= 0:
+        return None
+    return kinds.as_event(mine[best], here.kind)
 
 
 def day_of(look: dict[str, Any]) -> date:

@@ -16,12 +16,13 @@ from typing import Any
 
 from pipeline import aoi as areas
 from pipeline import config, disk
+from pipeline.alerts import record
 from pipeline.aoi import Aoi
 from pipeline.catalog import search
 from pipeline.config import Catalog
 from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.grid import Granule, Tile
-from pipeline.nightly import deliver, evict, plan, state, task, workers
+from pipeline.nightly import deliver, evict, grounds, plan, state, task, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
@@ -254,6 +255,8 @@ def _one(place: Home, desk: Desk) -> AoiReport:
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, before: state.Manifest) -> list[TileJob]:
     history: dict[Granule, tuple[Inspected, ...]] = tonight.history
+    known = [record.from_record(values) for values in before.alerts]
+    places = grounds.places(grounds.overdue(known, desk.as_of, desk.aoi.profile.evidence), tonight.tiles)
     return [
         TileJob(
             tile=tile,
@@ -266,6 +269,7 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, before: state.Manifest) -> lis
             store=desk.store,
             scratch=desk.scratch,
             before=before.tiles.get(tile.key, ""),
+            places=places.get(tile.key, ()),
         )
         for tile in tonight.tiles
     ]

@@ -21,7 +21,7 @@ from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import crops, state
+from pipeline.nightly import crops, grounds, state
 from pipeline.normal import composite, keep
 from pipeline.scenes import blocks, look, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
@@ -49,6 +49,8 @@ class TileJob:
     """Folder for decoded blocks."""
     before: str
     """File of the tile's arrays after the night before; empty on the first night."""
+    places: tuple[grounds.Place, ...] = ()
+    """Of alerts that may be closed tonight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class TileAnswer:
     """Pixels that the tile answers for whose normal needed looks of other seasons, and pixels that have a normal."""
     normal_scenes: tuple[str, ...]
     """What the normal was built from."""
+    clear: dict[str, int]
+    """Alert id to the scene day of the last clear look on its place here, for the places asked about."""
     blind: tuple[int, int]
     """Pixels without a clear look for longer than the profile allows, and all that the tile answers for."""
     seen: dict[str, dict[str, int]]
@@ -141,6 +145,7 @@ def run(job: TileJob) -> TileAnswer:
         arrays=name,
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
+        clear=grounds.clear_days(job.places, job.tile, layers.after_day),
         blind=_blind(layers, owned, job),
         seen=seen,
         seconds=clock.seconds,
