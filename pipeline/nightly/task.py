@@ -49,6 +49,8 @@ class TileJob:
     """Folder for decoded blocks."""
     before: str
     """File of the tile's arrays after the night before; empty on the first night."""
+    attempt: int = 1
+    """How often the night is run, this time included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class TileAnswer:
     """What the normal was built from."""
     blind: tuple[int, int]
     """Pixels without a clear look for longer than the profile allows, and all that the tile answers for."""
+    clear_days: dict[str, int]
+    """Scene day of the last clear look, or an empty text for never, to pixels that the tile answers for."""
     seen: dict[str, dict[str, int]]
     """Scene id to pixels by reason, over the pixels that the tile answers for."""
     seconds: dict[str, float]
@@ -121,7 +125,8 @@ def run(job: TileJob) -> TileAnswer:
             core,
         )
         clock.lap("evidence")
-    name = f"{job.tile.key}.{job.as_of.isoformat()}.npz" if job.new or not job.before else job.before
+    new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
+    name = new if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
@@ -134,6 +139,7 @@ def run(job: TileJob) -> TileAnswer:
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
         blind=_blind(layers, owned, job),
+        clear_days=_clear_days(layers, owned),
         seen=seen,
         seconds=clock.seconds,
         blocks=stats,
@@ -206,6 +212,14 @@ def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
 def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
     latest = evidence.to_day(job.as_of) - job.profile.blind_after_days
     return int((owned & (layers.after_day.astype(np.int32) < latest)).sum()), int(owned.sum())
+
+
+def _clear_days(layers: Layers, owned: NDArray[np.bool_]) -> dict[str, int]:
+    days, counts = np.unique(layers.after_day[owned], return_counts=True)
+    return {
+        evidence.from_day(int(day)).isoformat() if day else "": int(count)
+        for day, count in zip(days, counts, strict=True)
+    }
 
 
 def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:
