@@ -26,7 +26,7 @@ def _setup(
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
-    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio"):
+    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

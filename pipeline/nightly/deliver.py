@@ -129,7 +129,7 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
             for here, scenes in found.plan.new.items()
         },
         cautions=_cautions(found),
-        grounds=grounds.judge(overdue, asked, {a.tile.key: a.clear for a in found.answers}, marks),
+        grounds=grounds.judge(overdue, asked, {a.tile.key: a.place_days for a in found.answers}, marks),
     )
     return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)
 

@@ -51,6 +51,8 @@ class TileJob:
     """File of the tile's arrays after the night before; empty on the first night."""
     places: tuple[grounds.Place, ...] = ()
     """Of alerts that may be closed tonight."""
+    attempt: int = 1
+    """How often the night is run, this time included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,12 @@ class TileAnswer:
     """Pixels that the tile answers for whose normal needed looks of other seasons, and pixels that have a normal."""
     normal_scenes: tuple[str, ...]
     """What the normal was built from."""
-    clear: dict[str, int]
+    place_days: dict[str, int]
     """Alert id to the scene day of the last clear look on its place here, for the places asked about."""
     blind: tuple[int, int]
     """Pixels without a clear look for longer than the profile allows, and all that the tile answers for."""
+    clear_days: dict[str, int]
+    """Scene day of the last clear look, or an empty text for never, to pixels that the tile answers for."""
     seen: dict[str, dict[str, int]]
     """Scene id to pixels by reason, over the pixels that the tile answers for."""
     seconds: dict[str, float]
@@ -129,7 +133,8 @@ def run(job: TileJob) -> TileAnswer:
             core,
         )
         clock.lap("evidence")
-    name = f"{job.tile.key}.{job.as_of.isoformat()}.npz" if job.new or not job.before else job.before
+    new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
+    name = new if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
@@ -145,8 +150,9 @@ def run(job: TileJob) -> TileAnswer:
         arrays=name,
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
-        clear=grounds.clear_days(job.places, job.tile, layers.after_day),
+        place_days=grounds.clear_days(job.places, job.tile, layers.after_day),
         blind=_blind(layers, owned, job),
+        clear_days=_clear_days(layers, owned),
         seen=seen,
         seconds=clock.seconds,
         blocks=stats,
@@ -219,6 +225,14 @@ def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
 def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
     latest = evidence.to_day(job.as_of) - job.profile.blind_after_days
     return int((owned & (layers.after_day.astype(np.int32) < latest)).sum()), int(owned.sum())
+
+
+def _clear_days(layers: Layers, owned: NDArray[np.bool_]) -> dict[str, int]:
+    days, counts = np.unique(layers.after_day[owned], return_counts=True)
+    return {
+        evidence.from_day(int(day)).isoformat() if day else "": int(count)
+        for day, count in zip(days, counts, strict=True)
+    }
 
 
 def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:
