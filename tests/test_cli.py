@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 VANWATCH = Path(sys.executable).parent / "vanwatch"
 COMMANDS = [
-    *("nightly", "replay", "detect", "detectability", "demo", "verify"),
+    *("nightly", "replay", "detect", "detectability", "demo", "verify", "verdict", "verdicts import"),
     *("aoi check", "aoi list", "aoi preview", "aoi add"),
 ]
 
@@ -62,6 +62,11 @@ def test_aoi_list_json_is_machine_readable() -> None:
         (["verify", "VW-AAAAAAAA"], "VW-AAAAAAAA: no evidence pack in out"),
         (["verify", "../.."], "../..: no evidence pack in out"),
         (["verify", "VW-AAAAAAAA", "--night", "lately"], "--night lately: not a date"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--home", "/nowhere"], "/nowhere/state/vanwatch.db"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", " "], "--reason: is empty"),
+        (["verdict", "VW-AAAAAAAA", "maybe", "--reason", "x"], "verdict 'maybe': not one of"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--on", "lately"], "--on lately: not a date"),
+        (["verdicts", "import", "gone.gpkg"], "gone.gpkg: no such file"),
         (["aoi", "check", "--home", "/nowhere"], "/nowhere"),
         (["nightly", "--home", "/proc/nowhere"], "/proc/nowhere"),
         (["aoi", "preview", "kodagu-ghats", "--out", "/proc/nowhere/map.png"], "/proc/nowhere: cannot be written"),

@@ -185,10 +185,13 @@ class Verdict(Base):
     """What somebody said about an alert. Rows are only ever added, and name alerts that need not exist any more."""
 
     __tablename__ = "verdicts"
-    __table_args__ = (Index("ix_verdicts_alert", "alert_id"),)
+    __table_args__ = (Index("ix_verdicts_alert", "alert_id"), Index("ix_verdicts_aoi", "aoi"))
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     alert_id: Mapped[str]
     verdict: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str]
     by: Mapped[str]
     on: Mapped[date]
+    aoi: Mapped[str]
+    record: Mapped[dict[str, Any]]
+    """The alert as it was then: where its id is not known any more, its place still is."""

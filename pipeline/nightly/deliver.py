@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
 from pipeline import disk, grid, watch
-from pipeline.alerts import detections, link, merge, record
+from pipeline.alerts import detections, link, merge, record, verdicts
+from pipeline.alerts.verdicts import Said
 from pipeline.aoi import Aoi
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
@@ -43,6 +44,8 @@ class Night:
     answers: tuple[TileAnswer, ...]
     failed: tuple[str, ...]
     before: state.Manifest
+    said: tuple[Said, ...]
+    """Verdicts that count tonight."""
     seconds: dict[str, float]
 
 
@@ -85,7 +88,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     aoi = found.desk.aoi
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
     card = card_of(weights, aoi)
-    alerts = _alerts(found, earlier, model=card.model_id)
+    alerts = _alerts(found, verdicts.apply(earlier, found.said), model=card.model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
     with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:

@@ -26,7 +26,7 @@ from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
 from pipeline.ledger.nights import Books
-from pipeline.nightly import deliver, evict, grounds, plan, state, task, workers
+from pipeline.nightly import deliver, evict, grounds, plan, state, task, verdicts, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
@@ -277,6 +277,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         answers=tuple(answers),
         failed=problems,
         before=before,
+        said=verdicts.standing(books.database, desk.aoi.id, desk.as_of),
         seconds={"plan": planned - started, "tiles": worked - planned},
     )
     folder, after, counts = deliver.publish(night, out=place.out, weights=place.weights)

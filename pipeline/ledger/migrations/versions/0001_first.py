@@ -40,9 +40,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
         sa.Column("on", sa.Date(), nullable=False),
+        sa.Column("aoi", sa.String(), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_verdicts"),
     )
     op.create_index("ix_verdicts_alert", "verdicts", ["alert_id"], unique=False)
+    op.create_index("ix_verdicts_aoi", "verdicts", ["aoi"], unique=False)
     op.create_table(
         "alerts",
         sa.Column("alert_id", sa.String(), nullable=False),
