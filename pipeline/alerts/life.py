@@ -2,7 +2,7 @@
 
 In: one alert and what is known of its place. Out: its status. Knows no other alert and no pixels.
 
-- `possible` becomes `confirmed` once enough looks on different days show it.
+- `possible` becomes `confirmed` once enough looks on different days show it and the evidence reaches `confirm`.
 - `possible` becomes `expired` when no look has shown it for long, and comes back when one does.
 - `confirmed` becomes `closed` when its evidence is gone and clear looks have not shown it for long: it has grown over,
   was taken down, or has become normal. Its caution then says `contradicted`; what is found there later is a new alert
@@ -35,9 +35,10 @@ class Ground:
 
 
 def confirmed_on(item: Detection, rules: config.Evidence) -> date | None:
-    """The scene date that confirms a detection: enough looks, and so many days that they can be independent."""
+    """The scene date that confirms a detection: enough evidence, from enough looks of different days."""
     days = (item.last_seen - item.first_seen).days + 1
-    return item.last_seen if item.hits >= rules.confirm_looks and days >= rules.confirm_looks else None
+    enough = item.hits >= rules.confirm_looks and days >= rules.confirm_looks and item.log_odds >= rules.confirm
+    return item.last_seen if enough else None
 
 
 def status(alert: Alert, as_of: date, rules: config.Evidence) -> Status:

@@ -153,8 +153,14 @@ def _with_verdict(keeper: Alert, others: Sequence[Alert]) -> Alert:
     if keeper.verdict or not said:
         return keeper
     last = max(said, key=lambda alert: (alert.verdict_on or date.min, alert.alert_id))
-    told = {"verdict_by": last.verdict_by, "verdict_on": last.verdict_on, "note": last.note}
-    return replace(keeper, status=Status.CONFIRMED, verdict=last.verdict, **told)
+    return replace(
+        keeper,
+        status=Status.CONFIRMED,
+        verdict=last.verdict,
+        verdict_by=last.verdict_by,
+        verdict_on=last.verdict_on,
+        note=last.note,
+    )
 
 
 def _new(item: Detection, parents: set[str], taken: set[str], tonight: Tonight, rules: config.Evidence) -> list[Alert]:

@@ -34,8 +34,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.callback()(_setup)
 for _command in (nights.nightly, nights.replay, nights.detect, models.train, models.evaluate, models.detectability):
     app.command()(_command)
-for _command in (alerts.verify, alerts.verdict):
-    app.command()(_command)
+app.command()(alerts.verify)
+app.command()(alerts.verdict)
 _verdicts = typer.Typer(no_args_is_help=True, help="Read back what analysts decided.")
 _verdicts.command("import")(alerts.import_)
 app.add_typer(_verdicts, name="verdicts")

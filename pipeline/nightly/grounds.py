@@ -67,8 +67,9 @@ def clear_days(asked: Sequence[Place], tile: Tile, after_day: NDArray[np.uint16]
         tile: gives the window.
         after_day: (y, x) scene day of the last clear look, 0 never.
     """
-    owned = tile.owned() if asked else None
-    found = {}
+    if not asked:
+        return {}
+    owned, found = tile.owned(), {}
     for place in asked:
         days = after_day[_mask(place.footprint, tile.window, tile.granule) & owned]
         found[place.alert_id] = int(np.quantile(days, 0.5, method="lower")) if len(days) else 0

@@ -218,6 +218,7 @@ def _scene_facts(inspected: Inspected) -> dict[str, Any]:
             "row_px": shift.row_px,
             "col_px": shift.col_px,
             "corrected": shift.corrected,
+            "measured": shift.measured,
             "evidence": shift.evidence,
         },
     }

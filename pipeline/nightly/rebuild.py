@@ -19,6 +19,7 @@ from pipeline import grid
 from pipeline.alerts import detections, kinds, merge, record
 from pipeline.config import Profile
 from pipeline.detect import change, evidence
+from pipeline.detect import marks as adding
 from pipeline.detect.detector import Detector
 from pipeline.detect.evidence import Evidence
 from pipeline.errors import StateError
@@ -138,8 +139,8 @@ def marks(pack: Opened, part: OpenedPart) -> NDArray[np.void]:
         layers = {name.split(".", 1)[1]: v for name, v in part.kept.items() if name.startswith(f"{number}.")}
         sensed = datetime.fromisoformat(look["sensed"])
         found = Change(tile, look["scene_id"], sensed, probability=part.probability(number), **layers)
-        known = evidence.update(known, found, pack.profile.evidence, pack.thresholds)
-    return evidence.marks(known, tile, part.own, pack.profile.evidence)
+        known = evidence.add(known, found, pack.profile.evidence)
+    return adding.marks(known, tile, part.own, pack.profile.evidence, pack.thresholds)
 
 
 def detection(pack: Opened) -> Detection | None:

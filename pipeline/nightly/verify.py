@@ -28,7 +28,7 @@ from pipeline.nightly.rebuild import Opened, OpenedPart
 from pipeline.publish import geojson, packs
 
 _MARK_TOLERANCE = 1e-4
-_FIGURES = ("area_m2", "length_m", "width_m", "confidence", "hits", "looks", "z")
+_FIGURES = ("area_m2", "length_m", "width_m", "confidence", "hits", "looks", "z", "log_odds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,11 @@ def cut(tile: Tile, marks: np.ndarray, folder: Path, *, seen: bool = True) -> tu
         probability[:] = np.nan
     look = Look(SCENE, around, schema.look_pixels(pixels, reason, GRANULE, around))
     count = np.ones(around.shape, np.uint8)
+    weight = np.full(tile.window.shape, 16, np.uint8)
     normal = schema.Normal(around, schema.normal_pixels(pixels, pixels, count, GRANULE, around), ())
     spool = crops.Spool(folder / "spool" / tile.key, tile)
-    spool.add(look, Change(tile, SCENE.scene_id, SCENE.sensed, probability, probability[0]))
-    before = evidence.empty(tile.window.shape, config.Evidence())
+    spool.add(look, Change(tile, SCENE.scene_id, SCENE.sensed, probability, probability[0], weight))
+    before = evidence.empty(tile.window.shape)
     judged = crops.Judged(tile, tile.owned(), normal, before, marks, config.Rules())
     found = spool.cut(judged, folder / "crops")
     assert not (folder / "spool" / tile.key).exists()
