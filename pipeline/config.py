@@ -19,7 +19,7 @@ PATCH_PX = 256
 on the tile size."""
 
 
-_NOT_PROFILES = ("catalogs", "train")
+_NOT_PROFILES = ("catalogs", "deployment", "train")
 
 
 class Model(BaseModel):
@@ -127,16 +127,28 @@ class Evidence(Model):
 
     possible: float = Field(default=0.0, ge=-10, le=10)
     """Log-odds above which a pixel makes a possible alert."""
+    confirm: float = Field(default=3.66, ge=-10, le=20)
+    """Log-odds that a quarter of an alert's pixels must reach before it is confirmed: 97.5 %."""
     confirm_looks: int = Field(default=2, ge=1, le=10)
-    """Independent looks that must show it before an alert is confirmed."""
+    """Looks of different days that must show it before an alert is confirmed."""
     bound: float = Field(default=8.0, gt=0, le=20)
     """Evidence is kept within plus and minus this."""
-    look_bound: float = Field(default=4.0, gt=0, le=20)
+    look_bound: float = Field(default=4.0, gt=0, le=7.5)
     """One look adds at most this much, so that no single look decides alone."""
+    half_life_days: float = Field(default=120.0, ge=5, le=10000)
+    """Between looks, half of the evidence above the prior fades in so many days."""
+    off_season_days: int = Field(default=45, ge=0, le=400)
+    """What only looks against a normal of other seasons show must last so long before it can be confirmed."""
     prior: float = Field(default=-3.0, ge=-15, le=0)
     """Log-odds before the first look: change is rare."""
     expire_days: int = Field(default=60, ge=5, le=400)
     """A possible alert that no look supports for so long expires."""
+    close_days: int = Field(default=90, ge=5, le=1000)
+    """A confirmed alert whose evidence is gone, and that clear looks have not shown for so long, is closed."""
+    dismissed_growth_share: float = Field(default=0.5, ge=0, le=10)
+    """Dismissed ground stays quiet until what is found reaches beyond it by this share of the smaller of the two."""
+    dismissed_growth_ha: float = Field(default=0.1, ge=0, le=1000)
+    """Nor does it matter as long as less than this lies beyond."""
 
 
 class KindRules(Model):
@@ -175,6 +187,13 @@ class Rules(Model):
         return clearing, camp, track
 
 
+class Packs(Model):
+    """Which alerts get an evidence pack."""
+
+    most: int = Field(default=200, ge=0)
+    """New, grown and confirmed alerts of a night that get one at the most, confirmed ones and the surest first."""
+
+
 class Profile(Model):
     """How an AOI is watched: one TOML file."""
 
@@ -195,6 +214,7 @@ class Profile(Model):
     detect: Detect = Detect()
     evidence: Evidence = Evidence()
     rules: Rules = Rules()
+    packs: Packs = Packs()
 
 
 class Catalog(Model):
@@ -240,6 +260,15 @@ def load_profile(path: Path, overrides: dict[str, Any] | None = None, *, source:
     if not overrides:
         return profile
     return _validate(Profile, _merged(values, overrides), f"{source or path}: properties.overrides")
+
+
+def load(model: type[T], path: Path) -> T:
+    """Read a TOML file as a model.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or a key or value is wrong.
+    """
+    return _validate(model, _read_toml(path), str(path))
 
 
 def profile_paths(folder: Path) -> tuple[Path, ...]:

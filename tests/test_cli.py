@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 VANWATCH = Path(sys.executable).parent / "vanwatch"
-COMMANDS = ["nightly", "replay", "detect", "detectability", "demo", "aoi check", "aoi list", "aoi preview", "aoi add"]
+COMMANDS = [
+    *("nightly", "replay", "detect", "detectability", "demo", "verify", "verdict", "verdicts import"),
+    *("aoi check", "aoi list", "aoi preview", "aoi add"),
+]
 
 
 def vanwatch(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -56,6 +59,14 @@ def test_aoi_list_json_is_machine_readable() -> None:
         (["detect", "b.tif"], "give either BEFORE and AFTER, or --pairs DIR"),
         (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
         (["detect", "b.tif", "a.tif", "--model", "gone"], "gone"),
+        (["verify", "VW-AAAAAAAA"], "VW-AAAAAAAA: no evidence pack in out"),
+        (["verify", "../.."], "../..: no evidence pack in out"),
+        (["verify", "VW-AAAAAAAA", "--night", "lately"], "--night lately: not a date"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--home", "/nowhere"], "/nowhere/state/vanwatch.db"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", " "], "--reason: is empty"),
+        (["verdict", "VW-AAAAAAAA", "maybe", "--reason", "x"], "verdict 'maybe': not one of"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--on", "lately"], "--on lately: not a date"),
+        (["verdicts", "import", "gone.gpkg"], "gone.gpkg: no such file"),
         (["aoi", "check", "--home", "/nowhere"], "/nowhere"),
         (["nightly", "--home", "/proc/nowhere"], "/proc/nowhere"),
         (["aoi", "preview", "kodagu-ghats", "--out", "/proc/nowhere/map.png"], "/proc/nowhere: cannot be written"),

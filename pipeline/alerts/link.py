@@ -5,14 +5,14 @@ In: tonight's detections and the alerts so far. Out: the alerts as of tonight. K
 The rules, none of which depends on the order of the input, and none of which does anything the second time:
 
 - A detection continues the alert of its kind that it overlaps; where it overlaps none, the nearest within a pixel
-  and a half. An alert goes on as the detection that it overlaps most.
-- Alerts that go on as the same detection are one: the oldest that nobody dismissed keeps its id, the others are
-  closed, and its lineage names them.
-- A detection without an alert is a new one; if it was part of an older one, its lineage names that.
+  and a half. An alert goes on as the detection that it overlaps most. An alert without a detection of its own kind may
+  go on as one of another kind (see `kinds`).
+- Alerts that go on as the same detection are one: the oldest keeps its id, the others are closed, and its lineage
+  names them.
+- A detection without an alert is a new one; if it was part of an older one, its lineage names that. On ground that an
+  analyst dismissed it is none, unless it reaches far enough beyond (see `life`).
 - A possible alert that is no longer found, most of whose place is now of another kind, is closed in favour of that.
-- `possible` becomes `confirmed` once enough looks on different days show it, and stays so; `possible` becomes
-  `expired` when no look has shown it for long, and comes back when one does. An analyst's `dismissed` stays, and
-  keeps what it covers from coming back under another id.
+- What becomes of each alert, seen or not, is told in `life`.
 """
 
 import base64
@@ -24,7 +24,9 @@ from datetime import date
 import shapely
 
 from pipeline import config
-from pipeline.alerts import detections, overlap
+from pipeline.alerts import detections, kinds, life, overlap
+from pipeline.alerts.kinds import Claim
+from pipeline.alerts.life import Ground
 from pipeline.schema import Alert, Detection, Status
 
 
@@ -41,47 +43,59 @@ class Tonight:
     """MGRS tile to the scenes that were compared, with their dates."""
     cautions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """MGRS tile to why confidence is lowered there."""
+    grounds: Mapping[str, Ground] = field(default_factory=dict)
+    """Id of an earlier alert to what the evidence says of its place; one that is absent is never closed."""
 
 
 def link(
-    found: Iterable[Detection], open_alerts: Sequence[Alert], *, tonight: Tonight, rules: config.Evidence
+    found: Iterable[Detection], known: Sequence[Alert], *, tonight: Tonight, rules: config.Evidence
 ) -> tuple[Alert, ...]:
     """Carry the alerts over one night.
 
     Args:
         found: tonight's detections, merged, so that those of a kind do not overlap.
-        open_alerts: all alerts that are not closed: possible, confirmed, expired and dismissed. Closed ones are
-            handed back as they are.
+        known: all alerts of the night before. Closed ones are handed back as they are.
         tonight: the night.
-        rules: when alerts are confirmed and when they expire.
+        rules: when alerts are confirmed, expire and are closed.
 
     Returns:
         All alerts given, carried on, and the new ones, ordered by id.
     """
     items = sorted(found, key=detections.order)
-    closed = [alert for alert in open_alerts if alert.status == Status.CLOSED]
-    alerts = sorted((a for a in open_alerts if a.status != Status.CLOSED), key=_age)
+    alerts = sorted((alert for alert in known if alert.status != Status.CLOSED), key=_age)
     pairs = overlap.measure(alerts, items)
-    heirs, parents = overlap.heirs(pairs), overlap.parents(alerts, items, pairs)
-    taken = {alert.alert_id for alert in open_alerts}
-    result = {alert.alert_id: alert for alert in closed}
-    owners: dict[int, str] = {}
-    claimants: dict[int, list[Alert]] = {}
+    heirs = {n: i for n, i in overlap.heirs(pairs).items() if alerts[n].status != Status.DISMISSED}
+    own: dict[int, list[Claim]] = {}
     for number, index in sorted(heirs.items()):
-        claimants.setdefault(index, []).append(alerts[number])
+        own.setdefault(index, []).append(Claim(alerts[number], keeps_kind=False))
+    sure = {index for number, index in heirs.items() if alerts[number].status == Status.CONFIRMED}
+    without = [alert for number, alert in enumerate(alerts) if number not in heirs]
+    claims = kinds.claims(without, items, rules, sure=sure)
+    parents = _parents(known, alerts, items, pairs)
+    result = {alert.alert_id: alert for alert in known}
+    owners: dict[int, str] = {}
+    seen: set[str] = set()
     for index, item in enumerate(items):
-        if index in claimants:
-            carried = _carried(claimants[index], item, tonight, rules)
+        dismissed = [alerts[n] for n, at in sorted(pairs) if at == index and alerts[n].status == Status.DISMISSED]
+        quiet = dismissed and not life.outgrown(item, dismissed, rules)
+        if index in own or (index in claims and not quiet):
+            carried = _carried([*own.get(index, ()), *claims.get(index, ())], item, tonight, rules)
+        elif not quiet:
+            lineage = parents.get(index, set()) | {alert.alert_id for alert in dismissed}
+            carried = _new(item, lineage, set(result), tonight, rules)
         else:
-            new = _new(item, parents.get(index, ()), taken, tonight, rules)
-            carried = [new] if new else []
+            carried = []
         if carried:
             owners[index] = carried[0].alert_id
-            taken |= {alert.alert_id for alert in carried}
-            result.update((alert.alert_id, alert) for alert in carried)
-    unseen = [alert for number, alert in enumerate(alerts) if number not in heirs]
-    result |= {alert.alert_id: _unseen(alert, tonight, rules) for alert in unseen}
-    _supersede(result, unseen, items, owners)
+        result |= {alert.alert_id: alert for alert in carried}
+        seen |= {alert.alert_id for alert in carried}
+    unseen = [alert.alert_id for alert in alerts if alert.alert_id not in seen]
+    for alert_id in unseen:
+        result[alert_id] = life.unseen(result[alert_id], tonight.as_of, rules, tonight.grounds.get(alert_id))
+    for alert, owner in kinds.swallowed([result[i] for i in unseen], items, {n: result[i] for n, i in owners.items()}):
+        heir = result[owner.alert_id]
+        result[alert.alert_id] = life.ended(alert, heir.alert_id, heir.as_of)
+        result[heir.alert_id] = replace(heir, lineage=tuple(sorted({*heir.lineage, alert.alert_id})))
     return tuple(result[alert_id] for alert_id in sorted(result))
 
 
@@ -89,46 +103,74 @@ def _age(alert: Alert) -> tuple[date, str]:
     return alert.detection.first_seen, alert.alert_id
 
 
-def _carried(claimants: list[Alert], item: Detection, tonight: Tonight, rules: config.Evidence) -> list[Alert]:
+def _parents(
+    known: Sequence[Alert],
+    alerts: Sequence[Alert],
+    items: Sequence[Detection],
+    pairs: Mapping[tuple[int, int], overlap.Meeting],
+) -> dict[int, set[str]]:
+    """Detection's number to the ids that a new alert's lineage names.
+
+    These are the alerts of its kind that it was a part of, and of any kind what was dismissed or had ended there.
+    """
+    elders = [a for a in known if a.status == Status.DISMISSED or life.CONTRADICTED in a.caution]
+    found = {index: set(ids) for index, ids in overlap.parents(alerts, items, pairs).items()}
+    for index, ids in overlap.elders(sorted(elders, key=_age), items).items():
+        found.setdefault(index, set()).update(ids)
+    return found
+
+
+def _carried(claimed: list[Claim], item: Detection, tonight: Tonight, rules: config.Evidence) -> list[Alert]:
     """The alert that goes on as a detection, first, and those that end in it."""
-    keeper, *rest = sorted(claimants, key=lambda alert: (alert.status == Status.DISMISSED, *_age(alert)))
-    others = [alert for alert in rest if alert.status != Status.DISMISSED]
-    dismissed = [_unseen(alert, tonight, rules) for alert in rest if alert.status == Status.DISMISSED]
-    lineage = {*keeper.lineage, *(alert.alert_id for alert in others)} - {keeper.alert_id}
-    known = [alert.confirmed_on for alert in (keeper, *others) if alert.confirmed_on]
+    event = kinds.as_kept(item, claimed)
+    keeper, *others = sorted((claim.alert for claim in claimed), key=_age)
+    both = (keeper, *others)
+    known = [alert.confirmed_on for alert in both if alert.confirmed_on]
     shape = replace(
-        item,
-        first_seen=min(item.first_seen, *(alert.detection.first_seen for alert in (keeper, *others))),
-        last_seen=max(item.last_seen, *(alert.detection.last_seen for alert in (keeper, *others))),
+        event,
+        first_seen=min(item.first_seen, *(alert.detection.first_seen for alert in both)),
+        last_seen=max(item.last_seen, *(alert.detection.last_seen for alert in both)),
     )
-    before_m2 = sum(alert.detection.area_m2 for alert in (keeper, *others))
+    areas_m2 = [a.detection.area_m2 for a in both if a.detection.kind == item.kind]
+    before_m2 = sum(areas_m2) or max(alert.detection.area_m2 for alert in both)
     earlier_ha = keeper.grown_ha if keeper.as_of == tonight.as_of else 0.0
     carried = replace(
-        keeper,
-        confirmed_on=min(known) if known else _confirmed_on(item, rules),
+        _with_verdict(keeper, others),
+        confirmed_on=min(known) if known else life.confirmed_on(item, rules),
         grown_ha=round(earlier_ha + (item.area_m2 - before_m2) / 1e4, 4),
-        lineage=tuple(sorted(lineage)),
+        lineage=tuple(sorted({*keeper.lineage, *(alert.alert_id for alert in others)} - {keeper.alert_id})),
     )
     merged = _described(carried, shape, tonight)
-    ended = [_ended(alert, keeper.alert_id, tonight.as_of) for alert in others]
-    return [replace(merged, status=_status(merged, tonight, rules)), *ended, *dismissed]
+    caution = tuple(sorted({*merged.caution, *kinds.cautions(keeper, event, item)}))
+    status = life.status(merged, tonight.as_of, rules)
+    ended = [life.ended(alert, keeper.alert_id, tonight.as_of) for alert in others]
+    return [replace(merged, status=status, caution=caution), *ended]
 
 
-def _ended(alert: Alert, heir_id: str, as_of: date | None) -> Alert:
-    lineage = tuple(sorted({*alert.lineage, heir_id}))
-    return replace(alert, status=Status.CLOSED, lineage=lineage, grown_ha=0.0, as_of=as_of)
+def _with_verdict(keeper: Alert, others: Sequence[Alert]) -> Alert:
+    """What an analyst confirmed stays confirmed under the id that goes on."""
+    said = [alert for alert in others if alert.verdict == Status.CONFIRMED.value]
+    if keeper.verdict or not said:
+        return keeper
+    last = max(said, key=lambda alert: (alert.verdict_on or date.min, alert.alert_id))
+    return replace(
+        keeper,
+        status=Status.CONFIRMED,
+        verdict=last.verdict,
+        verdict_by=last.verdict_by,
+        verdict_on=last.verdict_on,
+        note=last.note,
+    )
 
 
-def _new(
-    item: Detection, parents: tuple[str, ...], taken: set[str], tonight: Tonight, rules: config.Evidence
-) -> Alert | None:
-    """A new alert, or None where no look has supported it for so long that it would be born expired."""
+def _new(item: Detection, parents: set[str], taken: set[str], tonight: Tonight, rules: config.Evidence) -> list[Alert]:
+    """A new alert, or none where no look has supported it for so long that it would be born expired."""
     alert = Alert(
         alert_id=_alert_id(tonight.aoi, item, taken),
         aoi=tonight.aoi,
         status=Status.POSSIBLE,
         detection=item,
-        confirmed_on=_confirmed_on(item, rules),
+        confirmed_on=life.confirmed_on(item, rules),
         grown_ha=0.0,
         lineage=tuple(sorted(parents)),
         caution=(),
@@ -137,8 +179,8 @@ def _new(
         model=tonight.model,
     )
     alert = _described(alert, item, tonight)
-    status = _status(alert, tonight, rules)
-    return None if status == Status.EXPIRED else replace(alert, status=status)
+    status = life.status(alert, tonight.as_of, rules)
+    return [] if status == Status.EXPIRED else [replace(alert, status=status)]
 
 
 def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
@@ -154,39 +196,6 @@ def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
         model=tonight.model,
         as_of=tonight.as_of,
     )
-
-
-def _confirmed_on(item: Detection, rules: config.Evidence) -> date | None:
-    """The scene date that confirms a detection: enough looks, and so many days that they can be independent."""
-    days = (item.last_seen - item.first_seen).days + 1
-    return item.last_seen if item.hits >= rules.confirm_looks and days >= rules.confirm_looks else None
-
-
-def _status(alert: Alert, tonight: Tonight, rules: config.Evidence) -> Status:
-    if alert.status == Status.DISMISSED:
-        return Status.DISMISSED
-    if alert.confirmed_on or alert.status == Status.CONFIRMED:
-        return Status.CONFIRMED
-    unsupported = (tonight.as_of - alert.detection.last_seen).days >= rules.expire_days
-    return Status.EXPIRED if unsupported else Status.POSSIBLE
-
-
-def _unseen(alert: Alert, tonight: Tonight, rules: config.Evidence) -> Alert:
-    """An alert without a detection tonight stays as it was, until it expires."""
-    status = alert.status if alert.status == Status.EXPIRED else _status(alert, tonight, rules)
-    grown_ha = alert.grown_ha if alert.as_of == tonight.as_of else 0.0
-    return replace(alert, status=status, grown_ha=grown_ha, as_of=tonight.as_of)
-
-
-def _supersede(result: dict[str, Alert], unseen: list[Alert], items: list[Detection], owners: dict[int, str]) -> None:
-    """Close possible alerts whose place has turned out to be of another kind."""
-    open_ones = [alert for alert in unseen if result[alert.alert_id].status == Status.POSSIBLE]
-    for alert, index in overlap.superseded(open_ones, items):
-        heir = result.get(owners.get(index, ""))
-        if heir is None or heir.status == Status.DISMISSED:
-            continue
-        result[alert.alert_id] = _ended(result[alert.alert_id], heir.alert_id, heir.as_of)
-        result[heir.alert_id] = replace(heir, lineage=tuple(sorted({*heir.lineage, alert.alert_id})))
 
 
 def _alert_id(aoi: str, item: Detection, taken: set[str]) -> str:

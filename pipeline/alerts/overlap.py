@@ -3,7 +3,7 @@
 In: alerts and detections, both in a fixed order. Out: numbers of those that belong together. Changes neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline import grid
@@ -16,6 +16,7 @@ _TRIFLE_M2 = 50.0
 """Half a pixel: less is rounding."""
 _PARENT_SHARE = 0.2
 _OTHER_KIND_SHARE = 0.5
+_SAME_GROUND_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +54,7 @@ def _meeting(old: Detection, new: Detection) -> Meeting:
     )
 
 
-def heirs(pairs: dict[tuple[int, int], Meeting]) -> dict[int, int]:
+def heirs(pairs: Mapping[tuple[int, int], Meeting]) -> dict[int, int]:
     """As which detection each alert goes on, if any.
 
     Args:
@@ -82,7 +83,7 @@ def heirs(pairs: dict[tuple[int, int], Meeting]) -> dict[int, int]:
 
 
 def parents(
-    alerts: Sequence[Alert], items: Sequence[Detection], pairs: dict[tuple[int, int], Meeting]
+    alerts: Sequence[Alert], items: Sequence[Detection], pairs: Mapping[tuple[int, int], Meeting]
 ) -> dict[int, tuple[str, ...]]:
     """Detection's number to the ids of the alerts that much of it was a part of."""
     found: dict[int, tuple[str, ...]] = {}
@@ -92,15 +93,37 @@ def parents(
     return found
 
 
+def elders(alerts: Sequence[Alert], items: Sequence[Detection]) -> dict[int, tuple[str, ...]]:
+    """Detection's number to the ids of the alerts, of any kind, that much of it lies on."""
+    found: dict[int, tuple[str, ...]] = {}
+    for number, index, shared_m2 in _shared(alerts, items):
+        if shared_m2 >= max(_TRIFLE_M2, _PARENT_SHARE * items[index].area_m2):
+            found[index] = (*found.get(index, ()), alerts[number].alert_id)
+    return found
+
+
+def same_ground(alerts: Sequence[Alert], items: Sequence[Detection]) -> dict[int, int]:
+    """Alert's number to that of the detection of another kind with which it shares half of both, if any."""
+    best: dict[int, tuple[float, int]] = {}
+    for number, index, shared_m2 in _shared(alerts, items):
+        old, new = alerts[number].detection, items[index]
+        if old.kind != new.kind and shared_m2 >= _SAME_GROUND_SHARE * max(old.area_m2, new.area_m2):
+            best[number] = max(best.get(number, (0.0, -index)), (shared_m2, -index))
+    return {number: -index for number, (_, index) in best.items()}
+
+
 def superseded(alerts: Sequence[Alert], items: Sequence[Detection]) -> list[tuple[Alert, int]]:
     """Alerts most of whose place is covered by a detection of another kind, with that detection's number."""
-    footprints = [alert.detection.footprint for alert in alerts], [item.footprint for item in items]
     best: dict[int, tuple[float, int]] = {}
-    for number, index in places.near(*footprints, within_m=0.0):
+    for number, index, shared_m2 in _shared(alerts, items):
         old = alerts[number].detection
-        if old.kind == items[index].kind:
-            continue
-        shared_m2 = _meeting(old, items[index]).shared_m2
-        if shared_m2 >= _OTHER_KIND_SHARE * old.area_m2:
+        if old.kind != items[index].kind and shared_m2 >= _OTHER_KIND_SHARE * old.area_m2:
             best[number] = max(best.get(number, (0.0, 0)), (shared_m2, -index))
     return [(alerts[number], -index) for number, (_, index) in sorted(best.items())]
+
+
+def _shared(alerts: Sequence[Alert], items: Sequence[Detection]) -> Iterator[tuple[int, int, float]]:
+    """Number, index and shared area of those that may overlap, whatever their kind."""
+    footprints = [alert.detection.footprint for alert in alerts], [item.footprint for item in items]
+    for number, index in places.near(*footprints, within_m=0.0):
+        yield number, index, _meeting(alerts[number].detection, items[index]).shared_m2

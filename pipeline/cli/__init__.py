@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import areas, models, nights
+from pipeline.cli import alerts, areas, models, nights
 from pipeline.errors import InputError, PartError
 
 
@@ -26,7 +26,7 @@ def _setup(
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
-    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio"):
+    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
@@ -34,6 +34,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.callback()(_setup)
 for _command in (nights.nightly, nights.replay, nights.detect, models.train, models.evaluate, models.detectability):
     app.command()(_command)
+app.command()(alerts.verify)
+app.command()(alerts.verdict)
+_verdicts = typer.Typer(no_args_is_help=True, help="Read back what analysts decided.")
+_verdicts.command("import")(alerts.import_)
+app.add_typer(_verdicts, name="verdicts")
 _aoi = typer.Typer(no_args_is_help=True, help="Check, list, preview and add areas of interest.")
 _ABOUT: tuple[tuple[str, Callable[..., None]], ...] = (
     ("check", areas.check),

@@ -6,10 +6,8 @@ in whole.
 
 import json
 import logging
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
-from pipeline import __version__, disk, grid, watch
-from pipeline.alerts import detections, link, merge, record
+from pipeline import disk, grid, watch
+from pipeline.alerts import detections, link, merge, record, verdicts
+from pipeline.alerts.verdicts import Said
 from pipeline.aoi import Aoi
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
-from pipeline.nightly import state, task
+from pipeline.nightly import grounds, packing, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
@@ -32,7 +31,6 @@ from pipeline.schema import KINDS, Alert, Detection, Status
 from pipeline.sensors import BANDS
 
 log = logging.getLogger(__name__)
-PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
 OUTSIDE, NEVER = 65535, 65534
 """Values of `seen.tif`: outside the AOI, and never seen clearly."""
 
@@ -46,6 +44,8 @@ class Night:
     answers: tuple[TileAnswer, ...]
     failed: tuple[str, ...]
     before: state.Manifest
+    said: tuple[Said, ...]
+    """Verdicts that count tonight."""
     seconds: dict[str, float]
 
 
@@ -87,7 +87,8 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     """
     aoi = found.desk.aoi
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
-    alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
+    card = card_of(weights, aoi)
+    alerts = _alerts(found, verdicts.apply(earlier, found.said), model=card.model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
     with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:
@@ -95,7 +96,10 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
         _write_rasters(found, files.folder, tiles)
-        files.write_run(_run(found, counts), timings=_timings(found))
+        sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
+        packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
+        made = packing.write(sources, packed, files.folder / "evidence")
+        files.write_run(_run(found, counts) | {"packs": made}, timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,
         granules=found.plan.granules,
@@ -110,10 +114,14 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
     """Shapes of every granule, merged where they meet, linked to the alerts of the night before."""
     profile = found.desk.aoi.profile
     shapes: list[Detection] = []
+    marks = {}
     for here in sorted({answer.tile.granule for answer in found.answers}):
-        marks = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
+        mine = np.concatenate([answer.marks for answer in found.answers if answer.tile.granule == here])
+        marks[here] = np.sort(mine, order=["kind", "row", "col"])
         seam = grid.union(tile.area for tile in found.plan.tiles if tile.granule == here).boundary
-        shapes += detections.find(np.sort(marks, order=["kind", "row", "col"]), here, profile.rules, seam=seam)
+        shapes += detections.find(marks[here], here, profile.rules, seam=seam)
+    overdue = grounds.overdue(earlier, found.desk.as_of, profile.evidence)
+    asked = grounds.places(overdue, found.plan.tiles)
     tonight = link.Tonight(
         aoi=found.desk.aoi.id,
         as_of=found.desk.as_of,
@@ -124,6 +132,7 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
             for here, scenes in found.plan.new.items()
         },
         cautions=_cautions(found),
+        grounds=grounds.judge(overdue, asked, {a.tile.key: a.place_days for a in found.answers}, marks),
     )
     return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)
 
@@ -160,11 +169,12 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
 def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     values = task.read_layers(path)
     outside = ~tile.owned()
-    change = np.where(outside, np.float32(np.nan), values.evidence.probability)
+    change = np.where(outside, np.float32(np.nan), evidence.latest_probability(values.evidence))
     yield "change", change
-    yield "after", np.where(outside, np.uint16(0), values.after)
-    days = evidence.to_day(found.desk.as_of) - values.after_day.astype(np.int32)
-    seen = np.stack([np.where(values.after_day == 0, NEVER, days), values.blind]).astype(np.uint16)
+    yield "after", np.where(outside, np.uint16(0), values.latest.after)
+    newest = values.latest.after_day
+    days = evidence.to_day(found.desk.as_of) - newest.astype(np.int32)
+    seen = np.stack([np.where(newest == 0, NEVER, days), values.latest.blind]).astype(np.uint16)
     yield "seen", np.where(outside, np.uint16(OUTSIDE), seen)
     normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
@@ -185,9 +195,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
     """The manifest of the night: everything but the timings is the same on every repetition."""
     plan, tonight = found.plan, found.desk.as_of.isoformat()
     return {
-        "vanwatch": __version__,
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        **packing.versions(),
         "aoi": found.desk.aoi.id,
         "title": found.desk.aoi.profile.title,
         "as_of": tonight,

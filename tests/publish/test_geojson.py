@@ -197,6 +197,14 @@ def test_changed_new_grown_confirmed_closed_and_nothing_else(alert_of: Any) -> N
     assert geojson.changed(after, after) == tuple(a for a in after if a.alert_id == "grown")
 
 
+def test_changed_corrected_kind_is_shown_again(alert_of: Any) -> None:
+    before = alert_of(SQUARE)
+    after = replace(before, detection=replace(before.detection, kind=Kind.CAMP))
+    assert geojson.changed([after], [before]) == (after,)
+    gone = replace(after, status=Status.DISMISSED)
+    assert geojson.changed([gone], [replace(before, status=Status.DISMISSED)]) == ()
+
+
 def test_render_text_in_any_script_kept(alert_of: Any, tmp_path: Path) -> None:
     note = 'वन "पथ"\nzweite Zeile'
     alert = replace(alert_of(SQUARE), note=note)

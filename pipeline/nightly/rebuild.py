@@ -1,0 +1,162 @@
+"""Rebuilding: the steps from looks to a detection, done again from an evidence pack alone.
+
+In: a pack's folder. Out: what each step gives, to be compared with what the pack says. Knows no home and no scenes.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import grid
+from pipeline.alerts import detections, kinds, merge, record
+from pipeline.config import Profile
+from pipeline.detect import change, evidence
+from pipeline.detect import marks as adding
+from pipeline.detect.detector import Detector
+from pipeline.detect.evidence import Evidence
+from pipeline.errors import StateError
+from pipeline.grid import Granule, Tile, Window
+from pipeline.nightly import state
+from pipeline.publish import packs
+from pipeline.schema import Alert, Change, Detection
+from pipeline.sensors import BANDS
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A pack, as far as it is needed to do its steps again."""
+
+    folder: Path
+    facts: dict[str, Any]
+    alert: Alert
+    profile: Profile
+    thresholds: tuple[float, float, float]
+    parts: tuple["OpenedPart", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPart:
+    """One granule's part of a pack."""
+
+    granule: Granule
+    window: Window
+    halo_px: int
+    looks: tuple[dict[str, Any], ...]
+    """Facts of each look."""
+    seam: BaseGeometry
+    folder: Path
+    kept: dict[str, NDArray[Any]]
+    """`own`, `marks`, `before.NAME`, `NUMBER.NAME`."""
+
+    @property
+    def own(self) -> NDArray[np.bool_]:
+        """(y, x) bool: where marks can be made again."""
+        return self.kept["own"]
+
+    @property
+    def marks(self) -> NDArray[np.void]:
+        """(n,) of `schema.MARK`, as the pack says."""
+        return self.kept["marks"]
+
+    @property
+    def inner(self) -> Window:
+        """Where the network's halo is known."""
+        return self.window.grown(-self.halo_px)
+
+    def probability(self, number: int) -> NDArray[np.float32]:
+        """(kind, y, x) float32 on `window`, as the pack says."""
+        values: NDArray[np.float32] = packs.read_raster(self.folder / f"probability_{number}.tif")
+        return values
+
+
+def opened(folder: Path) -> Opened:
+    """Open a pack.
+
+    Raises:
+        StateError: something is missing or broken.
+    """
+    facts = packs.read_values(folder / "facts.json")
+    alert = record.from_record(packs.read_values(folder / "alert.json"))
+    try:
+        clearing, camp, track = (float(value) for value in facts["model"]["thresholds"])
+        return Opened(
+            folder=folder,
+            facts=facts,
+            alert=alert,
+            profile=Profile.model_validate_json(json.dumps(facts["profile"])),
+            thresholds=(clearing, camp, track),
+            parts=tuple(_part(folder / name, told) for name, told in sorted(facts["parts"].items())),
+        )
+    except (KeyError, TypeError, ValueError, ValidationError, shapely.errors.ShapelyError) as err:
+        raise StateError(f"{folder / 'facts.json'}: damaged ({err!r:.120}); restore it from a backup") from err
+
+
+def _part(folder: Path, told: dict[str, Any]) -> OpenedPart:
+    return OpenedPart(
+        granule=grid.granule(folder.name),
+        window=Window(*told["window"]),
+        halo_px=int(told["halo_px"]),
+        looks=tuple(told["looks"]),
+        seam=shapely.from_wkb(told["seam"]),
+        folder=folder,
+        kept=state.load_arrays(folder / "evidence.npz", remedy="restore it from a backup"),
+    )
+
+
+def probability(part: OpenedPart, number: int, detector: Detector) -> NDArray[np.float32]:
+    """What the network says of a look.
+
+    Args:
+        part: of the pack.
+        number: of the look, from 1.
+        detector: the model.
+
+    Returns:
+        (kind, y, x) float32 on the part's window; NaN where the pack does not hold all that the network looks at.
+    """
+    before = packs.read_raster(part.folder / "normal.tif")[: len(BANDS)]
+    after = packs.read_raster(part.folder / f"look_{number}.tif")
+    wanted = part.own[part.inner.within(part.window)]
+    found = change.run_cells(before, after, part.inner, wanted=wanted, detector=detector)
+    whole = np.full((len(found), *part.window.shape), np.nan, np.float32)
+    whole[:, *part.inner.within(part.window)] = found
+    return whole
+
+
+def marks(pack: Opened, part: OpenedPart) -> NDArray[np.void]:
+    """The marks after tonight's looks, from the evidence before them and the probabilities in the pack."""
+    tile = Tile(part.granule, part.window, shapely.box(*part.granule.window_bounds(part.window)))
+    known = Evidence(**{n.removeprefix("before."): v for n, v in part.kept.items() if n.startswith("before.")})
+    for number, look in enumerate(part.looks, start=1):
+        layers = {name.split(".", 1)[1]: v for name, v in part.kept.items() if name.startswith(f"{number}.")}
+        sensed = datetime.fromisoformat(look["sensed"])
+        found = Change(tile, look["scene_id"], sensed, probability=part.probability(number), **layers)
+        known = evidence.add(known, found, pack.profile.evidence)
+    return adding.marks(known, tile, part.own, pack.profile.evidence, pack.thresholds)
+
+
+def detection(pack: Opened) -> Detection | None:
+    """The event that the marks in a pack make where the alert lies; None if they make none of its kind there."""
+    found: list[Detection] = []
+    for part in pack.parts:
+        found += detections.find(part.marks, part.granule, pack.profile.rules, seam=part.seam)
+    here, contested = pack.alert.detection, kinds.contested(pack.alert)
+    mine = [item for item in merge.merge(found, pack.profile.rules) if item.kind == contested]
+    shared = [item.footprint.intersection(here.footprint).area for item in mine]
+    best = int(np.argmax(shared)) if shared else -1
+    if not shared or shared[best] <= 0:
+        return None
+    return kinds.as_event(mine[best], here.kind)
+
+
+def day_of(look: dict[str, Any]) -> date:
+    """The scene day of a look."""
+    return datetime.fromisoformat(look["sensed"]).date()
