@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import areas, models, nights
+from pipeline.cli import areas, models, nights, status
 from pipeline.errors import InputError, PartError
 
 
@@ -45,6 +45,7 @@ for _name, _about in _ABOUT:
     _aoi.command(_name)(_about)
 app.add_typer(_aoi, name="aoi")
 app.command()(nights.demo)
+app.command()(status.status)
 
 
 def main() -> None:
