@@ -233,8 +233,8 @@ class Normal:
     window: Window
     pixels: xr.Dataset
     """`median` (band, y, x) float32; `spread` (band, y, x) float32, a robust standard deviation (1.4826 x MAD),
-    never below `normal.min_spread`; `count` (y, x) uint8, looks used; `season` (y, x) uint8, how many of them were of
-    the same season. NaN and 0 where never seen."""
+    never below `normal.min_spread`; `barest` (y, x) float32, the NDVI of the barest look but one; `count` (y, x) uint8,
+    looks used; `season` (y, x) uint8, how many of them were of the same season. NaN and 0 where never seen."""
     scene_ids: tuple[str, ...]
     """What it was built from."""
     caution: str = ""
@@ -255,6 +255,12 @@ class Normal:
     def spread(self) -> NDArray[np.float32]:
         """(band, y, x) float32."""
         values: NDArray[np.float32] = self.pixels["spread"].values
+        return values
+
+    @property
+    def barest(self) -> NDArray[np.float32]:
+        """(y, x) float32."""
+        values: NDArray[np.float32] = self.pixels["barest"].values
         return values
 
     @property
@@ -387,12 +393,16 @@ def normal_pixels(
     window: Window,
     *,
     season: NDArray[np.uint8] | None = None,
+    barest: NDArray[np.float32] | None = None,
 ) -> xr.Dataset:
-    """The dataset of a `Normal`; without `season` all looks count as of the same season."""
+    """The dataset of a `Normal`; without `season` all looks count as of the same; without `barest` it is not known."""
+    if barest is None:
+        barest = np.full(count.shape, np.nan, np.float32)
     return xr.Dataset(
         {
             "median": (("band", "y", "x"), median, {"units": "1", "long_name": "normal surface reflectance"}),
             "spread": (("band", "y", "x"), spread, {"units": "1", "long_name": "robust standard deviation"}),
+            "barest": (("y", "x"), barest, {"units": "1", "long_name": "NDVI of the barest look but one"}),
             "count": (("y", "x"), count, {"long_name": "looks used"}),
             "season": (("y", "x"), count if season is None else season, {"long_name": "looks of the same season"}),
         },

@@ -5,6 +5,9 @@ To add a sensor, add one entry here. Refuses to know where files lie or how they
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -64,3 +67,14 @@ Planetary Computer and Copernicus Data Space as recorded."""
 
 BANDS = SENTINEL2.band_names
 """The six reflectance bands, in the order of every band axis: B02 B03 B04 B08 B11 B12."""
+
+
+def normalised_difference(high: NDArray[np.float32], low: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(high - low) / (high + low); the floor keeps water and shadow, with next to no light in both, quiet."""
+    index: NDArray[np.float32] = (high - low) / np.maximum(high + low, np.float32(0.02))
+    return index
+
+
+def greenness(reflectance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """NDVI of (band, ...) reflectance; Rouse et al. (1974)."""
+    return normalised_difference(reflectance[BANDS.index("B08")], reflectance[BANDS.index("B04")])

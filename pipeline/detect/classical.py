@@ -12,7 +12,7 @@ Source: NDVI of Rouse et al. (1974), NBR of Key and Benson (2006); error propaga
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sensors import BANDS
+from pipeline.sensors import BANDS, normalised_difference
 
 Array = NDArray[np.float32]
 
@@ -45,11 +45,6 @@ def _fall(normal: Array, look: Array, spread: Array, *, against: str) -> Array:
     total = np.maximum(normal[high] + normal[low], 0.02)
     by_high, by_low = 2 * normal[low] / total**2, 2 * normal[high] / total**2
     sigma = np.maximum(np.hypot(by_high * spread[high], by_low * spread[low]), _MIN_SPREAD)
-    fall: Array = (_index(normal, high, low) - _index(look, high, low)) / sigma
+    before, after = (normalised_difference(values[high], values[low]) for values in (normal, look))
+    fall: Array = (before - after) / sigma
     return fall
-
-
-def _index(values: Array, high: int, low: int) -> Array:
-    """Water and shadow have next to no light in both bands: the floor keeps their ratio quiet."""
-    index: Array = (values[high] - values[low]) / np.maximum(values[high] + values[low], 0.02)
-    return index

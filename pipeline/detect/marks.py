@@ -11,6 +11,9 @@ day that fits best. Days on which no look saw the pixel change nothing.
 Looks against a normal of other seasons share its error: a harvest looks like a clearing in each of them. Whatever
 their number, they lift the sum no further than one whole look would, until the change has outlasted `off_season_days`.
 
+A look in which a place is no barer than it has been before speaks for no clearing: it adds nothing to one, and shows
+none.
+
 Sources: the cumulative-sum test of Page (1954), doi:10.1093/biomet/41.1-2.100, as Bayesian updating of a change that
 may have begun at any look, like Reiche et al. (2015), doi:10.3390/rs70504973; see `docs/evidence.md`.
 """
@@ -23,10 +26,11 @@ from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.detect.evidence import SLOTS, STEP, UNKNOWN_Z, Z_STEP, Evidence, odds_of
-from pipeline.detect.weight import IN_SEASON, SUPPORT, WHOLE
+from pipeline.detect.weight import BARER, IN_SEASON, SUPPORT, WHOLE
 from pipeline.grid import Tile
-from pipeline.schema import MARK
+from pipeline.schema import KINDS, MARK, Kind
 
+CLEARING = KINDS.index(Kind.CLEARING)
 _DAYS = 1 << 16
 
 
@@ -66,7 +70,8 @@ def marks(
     shown = (evidence.odds >= limits[:, None, None]) & (evidence.day > 0)[:, None]
     kind, row, col = np.nonzero(shown.any(axis=0) & owned)
     days, odds = evidence.day[:, row, col], evidence.odds[:, kind, row, col]
-    sums = add_up(days, odds, evidence.weight[:, row, col], limits[kind], rules)
+    weight = heard(odds, evidence.weight[:, row, col], limits[kind], kind == CLEARING)
+    sums = add_up(days, odds, weight, limits[kind], rules)
     kept = (sums.log_odds > rules.possible) & (sums.hits > 0)
     found = np.empty(int(kept.sum()), MARK)
     found["row"], found["col"] = row[kept] + tile.window.row, col[kept] + tile.window.col
@@ -77,6 +82,21 @@ def marks(
     z = evidence.z[sums.last_slot[kept], row[kept], col[kept]]
     found["z"] = np.where(z == UNKNOWN_Z, np.nan, z * Z_STEP)
     return found
+
+
+def heard(
+    odds: NDArray[np.int8], weight: NDArray[np.uint8], limits: NDArray[np.int8], clearing: NDArray[np.bool_] | bool
+) -> NDArray[np.uint8]:
+    """The weight of looks, 0 for those that speak for a clearing where the place has been as bare before.
+
+    Args:
+        odds: (slot, n) in `evidence.STEP`.
+        weight: (slot, n) in the code of `weight`.
+        limits: (n,) from which on a look shows the kind.
+        clearing: (n,) which are of that kind.
+    """
+    mute = clearing & (odds >= np.minimum(limits, 1)) & (weight < BARER)
+    return np.where(mute, np.uint8(0), weight % BARER)
 
 
 def add_up(
@@ -91,7 +111,7 @@ def add_up(
     Args:
         days: (slot, n), ascending, 0 free.
         odds: (slot, n) in `evidence.STEP`.
-        weight: (slot, n) in the code of `weight`.
+        weight: (slot, n) in the code of `weight`, from `heard`.
         limits: (n,) from which on a look shows the kind.
         rules: `prior`, `bound`, `look_bound`, `half_life_days` and `off_season_days`.
     """

@@ -11,8 +11,10 @@ The weight is a product of four, each 1 where nothing speaks against the look:
 - season: a half where all looks of the normal are of other seasons, and in proportion; less where only one or two
   looks made the normal.
 
-Beside the weight stands whether most looks of the normal are of the season. Where they are not, looks share the error
-of the normal and are no independent witnesses; what follows from that is said in `marks`.
+Beside the weight stand two facts, from which conclusions are drawn in `marks`: whether the normal knows the season,
+from at least three looks of it, most of all that made it (if not, looks share the error of the normal and are no
+independent witnesses); and whether the place is barer than it became in any earlier look but one. Where it is not, it
+may have been harvested, or have shed its leaves, as it does.
 """
 
 import numpy as np
@@ -21,11 +23,14 @@ from scipy import ndimage
 
 from pipeline.grid import Window
 from pipeline.schema import Look, Normal, Reason
+from pipeline.sensors import greenness
 
 WHOLE = 16
 """The weight of a look against which nothing speaks; weights are whole numbers of sixteenths, at least one."""
 IN_SEASON = 32
-"""Added to the weight where most looks of the normal are of the season."""
+"""Added to the weight where the normal knows the season."""
+BARER = 64
+"""Added to the weight where the place is barer than it became before."""
 SUPPORT = 5
 """A look of a smaller weight, as beside a cloud, is heard, but never counts as one that shows a kind."""
 REACH_PX = 32
@@ -35,7 +40,8 @@ _EDGE_PX, _OVERRULED_PX = 16, 32  # distances from which on a cloud says nothing
 _NARROW_PX = 8  # half the width of a masked spot that is no cloud; a classified pixel with its dilation has 6
 _LEAST_EDGE = 0.25
 _OFF_SEASON = 0.5
-_ENOUGH_LOOKS = 3  # in the normal
+_ENOUGH_LOOKS = 3  # in the normal; a median of fewer cannot outvote a missed cloud
+_BARER_NDVI = 0.03  # so much lower than before
 
 
 def weight(look: Look, normal: Normal, window: Window) -> NDArray[np.uint8]:
@@ -47,7 +53,8 @@ def weight(look: Look, normal: Normal, window: Window) -> NDArray[np.uint8]:
         window: of the tile.
 
     Returns:
-        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON`; 1 where the look or the normal sees nothing.
+        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON` and `BARER`. The smaller of two is the more
+        cautious in what counts most. Where the look or the normal sees nothing the sixteenths are 1.
 
     Raises:
         ValueError: the look does not reach far enough.
@@ -58,12 +65,15 @@ def weight(look: Look, normal: Normal, window: Window) -> NDArray[np.uint8]:
     near = _edges(look.reason[around.within(look.window)])[window.within(around)]
     known = normal.cropped(window)
     count = known.count.astype(np.float64)
-    share = known.pixels["season"].values / np.maximum(count, 1)
+    of_season = known.pixels["season"].values
+    share = of_season / np.maximum(count, 1)
     season = (_OFF_SEASON + (1 - _OFF_SEASON) * share) * np.minimum(count / _ENOUGH_LOOKS, 1)
     registered = 1 / (1 + look.shift.residual_px**2)
     sixteenths = np.maximum(np.floor(WHOLE * registered * near * season + 1e-9), 1).astype(np.uint8)
-    independent = np.where(2 * share > 1, np.uint8(IN_SEASON), np.uint8(0))
-    return sixteenths + independent
+    independent = np.where((2 * share > 1) & (of_season >= _ENOUGH_LOOKS), np.uint8(IN_SEASON), np.uint8(0))
+    green = greenness(look.reflectance[(slice(None), *window.within(look.window))])
+    as_before = green >= known.barest - np.float32(_BARER_NDVI)  # false where either is not known
+    return sixteenths + independent + np.where(as_before, np.uint8(0), np.uint8(BARER))
 
 
 def _edges(reason: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -182,8 +182,9 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
 
 
 def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
-    """Name of a kept normal: another one as soon as a rule that shapes it changes."""
-    rules = "|".join(part.model_dump_json() for part in (profile.normal, profile.mask, profile.register_))
+    """Name of a kept normal: another one as soon as its format or a rule that shapes it changes."""
+    shaping = (profile.normal, profile.mask, profile.register_)
+    rules = "|".join((str(keep.FORMAT), *(part.model_dump_json() for part in shaping)))
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 

@@ -11,6 +11,8 @@ What happens to one pixel:
    third of the looks. Clouds are missed often, and all in one direction, so the reference is not the median.
    Shadows that the masks missed are left out: near and short-wave infrared below half of their medians.
 3. The median of what is left, band by band, and 1.4826 times the median distance from it.
+4. How bare the place becomes when nothing happens: of what is left, the lowest NDVI but one, which no single missed
+   shadow makes; the lowest of fewer than four.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,7 @@ from pipeline import grid, schema
 from pipeline.config import NormalRules
 from pipeline.normal import seasonal
 from pipeline.schema import Look, Normal, Reason
-from pipeline.sensors import BANDS
+from pipeline.sensors import BANDS, greenness
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -37,6 +39,7 @@ _CLOUD_WHITE = np.float32(0.02)  # ... and in blue - red / 2, in which bare soil
 _CLOUD_SHARE = np.float32(0.25)  # bright ground (sand, salt) varies in proportion
 _SHADOW_SHARE = np.float32(0.5)
 _SHADOW_DROP = np.float32(0.05)  # reflectance; over water half of almost nothing means nothing
+_SURE_OF_BARE = 4  # looks from which on the barest is passed over
 _CHUNK_PX = 1 << 14  # 12 looks of one band then fit into a core's cache
 
 
@@ -71,13 +74,15 @@ def build(
     spread = np.empty_like(median)
     count = np.empty(window.shape, np.uint8)
     same = np.empty(window.shape, np.uint8)
+    barest = np.empty(window.shape, np.float32)
     for rows in _chunks(window.height, window.width):
         stack = _stack(best, rows, window.width)
         used = _admitted(stack, season, rules)
         used &= ~_contaminated(stack, used)
         median[:, rows], spread[:, rows], count[rows] = _statistics(stack, used, rules)
         same[rows] = np.count_nonzero(used[season], axis=0)
-    pixels = schema.normal_pixels(median, spread, count, granule, window, season=same)
+        barest[rows] = _barest(stack, used, count[rows])
+    pixels = schema.normal_pixels(median, spread, count, granule, window, season=same, barest=barest)
     seen = np.count_nonzero(count)
     caution = "season" if 2 * np.count_nonzero(same < count) > seen else ""
     return Normal(window, pixels, tuple(look.scene.scene_id for look in best), caution)
@@ -167,6 +172,13 @@ def _statistics(stack: Floats, used: Bools, rules: NormalRules) -> tuple[Floats,
         median[band], deviation = robust(np.where(used, values, np.float32(np.inf)))
         spread[band] = np.maximum(_MAD_TO_SIGMA * deviation, floor)  # NaN, never seen, stays NaN
     return median, spread, count
+
+
+def _barest(stack: Floats, used: Bools, count: NDArray[np.uint8]) -> Floats:
+    """(y, x) float32: NDVI of the barest look but one; NaN where nothing is used."""
+    green = np.where(used, greenness(np.where(used, stack, np.float32(1))), np.float32(np.inf))
+    rank = np.where(count >= _SURE_OF_BARE, 1, 0)
+    return np.where(count > 0, _ranked(green, rank), np.float32(np.nan)).astype(np.float32)
 
 
 def _middle(stack: Floats, number: NDArray[np.int64]) -> Floats:

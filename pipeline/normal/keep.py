@@ -18,8 +18,14 @@ from pipeline import disk, grid
 from pipeline.errors import StateError
 from pipeline.schema import Normal
 
-FORMAT = 1
-_LAYERS = {"median": ("band", "y", "x"), "spread": ("band", "y", "x"), "count": ("y", "x"), "season": ("y", "x")}
+FORMAT = 2
+_LAYERS = {
+    "median": ("band", "y", "x"),
+    "spread": ("band", "y", "x"),
+    "barest": ("y", "x"),
+    "count": ("y", "x"),
+    "season": ("y", "x"),
+}
 
 
 def save(folder: Path, key: str, normal: Normal) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.detect import evidence, marks
 from pipeline.detect.evidence import Evidence
+from pipeline.detect.weight import BARER, IN_SEASON
 from pipeline.schema import MARK, Change
 from tests.detect.looks import OWNED, RULES, THRESHOLDS, TILE, added, change, looks, on
 
@@ -38,7 +39,9 @@ def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, 
     for day in days:
         odds, weight = by_day[day]
         faded = RULES.prior + (total - RULES.prior) * 0.5 ** ((day - before).days / 120 if before else 0)
-        off_season, sixteenths = weight < 32, weight % 32
+        off_season, sixteenths = weight % 64 < 32, weight % 32
+        if kind == 0 and weight < 64 and odds >= 0:  # as bare before
+            sixteenths = 0
         lasted = bool(shown) and evidence.to_day(day) - shown[0] >= RULES.off_season_days
         ceiling = max(faded, RULES.prior + RULES.look_bound) if off_season and not lasted else RULES.bound
         total = min(max(faded + min(odds, RULES.look_bound) * sixteenths / 16, RULES.prior), ceiling)
@@ -126,13 +129,13 @@ def test_add_up_half_of_the_evidence_fades_in_a_half_life() -> None:
 
 
 def test_add_up_looks_of_a_normal_of_other_seasons_lift_no_further_than_one_whole_look() -> None:
-    off = [change(on(4 * n), 0.99, in_season=False) for n in range(10)]
+    off = [change(on(4 * n), 0.99, facts=BARER) for n in range(10)]
     assert log_odds(*off) == RULES.prior + RULES.look_bound
     assert log_odds(*off, change(on(41), 0.99)) > RULES.confirm
 
 
 def test_add_up_off_season_change_that_outlasts_the_season_rises_further() -> None:
-    off = [change(on(10 * n), 0.99, in_season=False) for n in range(7)]
+    off = [change(on(10 * n), 0.99, facts=BARER) for n in range(7)]
     sums = [log_odds(*off[: n + 1]) for n in range(7)]
     assert max(sums[:5]) == RULES.prior + RULES.look_bound
     assert sums[5] > RULES.confirm
@@ -140,7 +143,17 @@ def test_add_up_off_season_change_that_outlasts_the_season_rises_further() -> No
 
 def test_add_up_off_season_look_leaves_higher_evidence_where_it_is() -> None:
     firm = [change(on(5 * n), 0.99) for n in range(3)]
-    assert log_odds(*firm, change(on(15), 0.99, in_season=False)) == pytest.approx(8, abs=0.4)
+    assert log_odds(*firm, change(on(15), 0.99, facts=BARER)) == pytest.approx(8, abs=0.4)
+
+
+def test_marks_place_that_was_as_bare_before_is_no_clearing_but_may_be_another_kind() -> None:
+    known = added(*[change(on(5 * n), 0.99, facts=IN_SEASON) for n in range(6)])
+    assert set(marked(known)["kind"].tolist()) == {1, 2}
+
+
+def test_add_up_quiet_look_on_a_place_as_bare_before_still_contradicts() -> None:
+    firm = [change(on(5 * n), 0.99) for n in range(3)]
+    assert log_odds(*firm, change(on(20), 0.02, facts=IN_SEASON)) < log_odds(*firm) - 3
 
 
 def test_add_up_less_trusted_look_says_less_in_both_directions() -> None:
@@ -163,7 +176,7 @@ def test_add_up_less_trusted_look_says_less_in_both_directions() -> None:
     ],
 )
 def test_marks_every_rule_changes_something(rule: str, value: float) -> None:
-    items = [change(on(0), 0.99), change(on(20), 0.8), change(on(25), 0.8, in_season=False)]
+    items = [change(on(0), 0.99), change(on(20), 0.8), change(on(25), 0.8, facts=BARER)]
     rules = RULES.model_copy(update={rule: value})
     assert marked(added(*items)).tobytes() != marked(added(*items, rules=rules), rules).tobytes()
 

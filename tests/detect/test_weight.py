@@ -24,11 +24,13 @@ def look(*clouds: tuple[int, int, int], reason: Reason = Reason.CLOUD, shift: Sh
     return Look(scene, AROUND, pixels, shift)
 
 
-def normal(count: int = 8, season: int = 8) -> Normal:
+def normal(count: int = 8, season: int = 8, barest: float | None = 0.6) -> Normal:
     shape = AROUND.shape
     values = np.full((6, *shape), 0.1, np.float32)
     counts = np.full(shape, count, np.uint8)
-    pixels = schema.normal_pixels(values, values, counts, GRANULE, AROUND, season=np.full(shape, season, np.uint8))
+    low = np.full(shape, np.nan if barest is None else barest, np.float32)
+    seasons = np.full(shape, season, np.uint8)
+    pixels = schema.normal_pixels(values, values, counts, GRANULE, AROUND, season=seasons, barest=low)
     return Normal(AROUND, pixels, ())
 
 
@@ -38,7 +40,7 @@ def weigh(seen: Look, usual: Normal | None = None) -> np.ndarray:
 
 
 def test_weight_of_a_clear_registered_look_in_season_is_whole() -> None:
-    assert (weight.weight(look(), normal(), TILE) == weight.WHOLE + weight.IN_SEASON).all()
+    assert (weight.weight(look(), normal(), TILE) % weight.BARER == weight.WHOLE + weight.IN_SEASON).all()
 
 
 def test_weight_rises_with_the_distance_from_a_cloud() -> None:
@@ -80,10 +82,17 @@ def test_weight_falls_with_the_registration_error() -> None:
     assert weigh(look(shift=Shift(1.2, 0, True, "")))[0, 0] > values[-1]
 
 
-def test_weight_falls_with_the_share_of_other_seasons_and_tells_which_rule() -> None:
-    found = [weight.weight(look(), normal(8, season), TILE)[0, 0] for season in (8, 5, 4, 0)]
-    assert [code % weight.IN_SEASON for code in found] == [16, 13, 12, 8]
-    assert [code >= weight.IN_SEASON for code in found] == [True, True, False, False]
+def test_weight_falls_with_the_share_of_other_seasons_and_tells_if_the_season_is_known() -> None:
+    cases = ((8, 8), (8, 5), (8, 4), (8, 0), (2, 2))
+    found = [weight.weight(look(), normal(*case), TILE)[0, 0] for case in cases]
+    assert [code % weight.IN_SEASON for code in found] == [16, 13, 12, 8, 10]
+    assert [code % weight.BARER >= weight.IN_SEASON for code in found] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(("barest", "barer"), [(0.04, True), (0.02, False), (-0.2, False), (None, True)])
+def test_weight_tells_if_the_place_is_barer_than_before(barest: float | None, barer: bool) -> None:
+    found = weight.weight(look(), normal(barest=barest), TILE)  # the look's NDVI is 0
+    assert ((found >= weight.BARER) == barer).all()
 
 
 def test_weight_falls_where_few_looks_made_the_normal_and_is_least_where_none_did() -> None:

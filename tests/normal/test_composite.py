@@ -61,7 +61,7 @@ def noisy_looks(count: int, shape: tuple[int, int], seed: int) -> list[Look]:
     return looks
 
 
-def oracle(looks: list[Look], y: int, x: int, rules: NormalRules) -> tuple[np.ndarray, np.ndarray, int, int]:
+def oracle(looks: list[Look], y: int, x: int, rules: NormalRules) -> tuple[np.ndarray, np.ndarray, int, int, float]:
     """One pixel, slowly and obviously."""
     used: list[tuple[np.ndarray, bool]] = []
     for item in sorted(looks, key=lambda item: seasonal.order(item.scene, ANCHOR, rules)):
@@ -70,7 +70,7 @@ def oracle(looks: list[Look], y: int, x: int, rules: NormalRules) -> tuple[np.nd
         if item.reason[y, x] == 0 and not np.isnan(values).any() and room:
             used.append((values, same))
     if not used:
-        return np.full(6, np.nan), np.full(6, np.nan), 0, 0
+        return np.full(6, np.nan), np.full(6, np.nan), 0, 0, np.nan
     stack = np.array([values for values, _ in used])
     blue, white, nir, swir = stack[:, 0], stack[:, 0] - stack[:, 2] / 2, stack[:, 3], stack[:, 4]
     third = (len(used) - 1) // 3
@@ -84,7 +84,9 @@ def oracle(looks: list[Look], y: int, x: int, rules: NormalRules) -> tuple[np.nd
     mad = np.median(np.abs(stack[keep] - median), axis=0)
     floor = np.float32(rules.min_spread * {1: 3, 2: 2}.get(int(keep.sum()), 1))
     spread = np.maximum(np.float32(1.4826) * mad, floor)
-    return median, spread, int(keep.sum()), sum(same for (_, same), ok in zip(used, keep, strict=True) if ok)
+    ndvi = np.sort((stack[keep][:, 3] - stack[keep][:, 2]) / (stack[keep][:, 3] + stack[keep][:, 2]))
+    barest = float(ndvi[1 if len(ndvi) >= 4 else 0])
+    return median, spread, int(keep.sum()), sum(same for (_, same), ok in zip(used, keep, strict=True) if ok), barest
 
 
 @pytest.mark.parametrize(("count", "rules"), [(1, RULES), (5, RULES), (17, NormalRules(max_looks=6, min_looks=5))])
@@ -93,7 +95,8 @@ def test_build_any_looks_equals_slow_oracle(count: int, rules: NormalRules) -> N
     normal = build(looks, rules)
     for y in range(7):
         for x in range(11):
-            median, spread, used, same = oracle(looks, y, x, rules)
+            median, spread, used, same, barest = oracle(looks, y, x, rules)
+            np.testing.assert_array_equal(normal.barest[y, x], np.float32(barest))
             np.testing.assert_array_equal(normal.median[:, y, x], median.astype(np.float32))
             np.testing.assert_array_equal(normal.spread[:, y, x], spread.astype(np.float32))
             assert (normal.count[y, x], normal.pixels["season"].values[y, x]) == (used, same)
@@ -132,7 +135,7 @@ def test_build_cut_into_strips_same_bits() -> None:
         part = composite.build(
             [item.cropped(window) for item in looks], granule=GRANULE, window=window, anchor=ANCHOR, rules=RULES
         )
-        for name in ("median", "spread", "count", "season"):
+        for name in ("median", "spread", "barest", "count", "season"):
             expected = whole.pixels[name].isel(y=slice(start, stop)).values
             assert part.pixels[name].values.tobytes() == expected.tobytes()
 
@@ -179,6 +182,13 @@ def test_build_field_bare_in_some_looks_keeps_them_and_is_unsteady() -> None:
     normal = pixel(crop, SOIL, crop, SOIL, SOIL, crop)
     assert normal.count[0, 0] == 6
     assert (normal.spread[2:, 0, 0] > 0.05).all()
+
+
+def test_build_field_bare_in_two_of_its_looks_is_known_to_become_bare() -> None:
+    crop = np.array([0.04, 0.07, 0.05, 0.42, 0.20, 0.11], np.float32)
+    bare, green = (float((v[3] - v[2]) / (v[3] + v[2])) for v in (SOIL, crop))
+    assert pixel(crop, SOIL, crop, SOIL, crop, crop).barest[0, 0] == pytest.approx(bare)
+    assert pixel(crop, SOIL, crop, crop, crop, crop).barest[0, 0] == pytest.approx(green)
 
 
 def test_build_white_sand_of_varying_brightness_kept() -> None:

@@ -19,7 +19,7 @@ def normal(seed: int = 0) -> Normal:
     median, spread = rng.random((2, 6, *WINDOW.shape), dtype=np.float32)
     median[:, :3] = np.nan
     count = rng.integers(0, 12, WINDOW.shape, dtype=np.uint8)
-    pixels = schema.normal_pixels(median, spread, count, GRANULE, WINDOW, season=count // 2)
+    pixels = schema.normal_pixels(median, spread, count, GRANULE, WINDOW, season=count // 2, barest=median[0])
     return Normal(WINDOW, pixels, ("S2A_one", "S2B_two"), "season")
 
 
@@ -30,7 +30,7 @@ def test_save_load_any_normal_comes_back_exactly(tmp_path: Path) -> None:
     assert loaded is not None
     assert (loaded.window, loaded.scene_ids, loaded.caution) == (saved.window, saved.scene_ids, saved.caution)
     assert loaded.pixels.identical(saved.pixels)
-    for name in ("median", "spread", "count", "season", "x", "y"):
+    for name in ("median", "spread", "barest", "count", "season", "x", "y"):
         assert loaded.pixels[name].values.tobytes() == saved.pixels[name].values.tobytes()
         assert loaded.pixels[name].dtype == saved.pixels[name].dtype
 
