@@ -9,6 +9,7 @@ import logging
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,12 @@ from pipeline.nightly import state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import cogs, geojson, night, rasters
-from pipeline.schema import KINDS, Alert, Detection, Status
-from pipeline.sensors import BANDS
+from pipeline.publish import geojson, night, qgis, rasters, verdicts
+from pipeline.publish.geopackage import Area
+from pipeline.schema import Alert, Detection, Reason, Status
 
 log = logging.getLogger(__name__)
 PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
-OUTSIDE, NEVER = 65535, 65534
-"""Values of `seen.tif`: outside the AOI, and never seen clearly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +89,15 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
-    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:
+    spare = partial(verdicts.set_aside, kept=out / verdicts.EDITED / aoi.id)
+    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
         _write_rasters(found, files.folder, tiles)
+        qgis.write(
+            files.folder, alerts, area=_area(aoi), as_of=found.desk.as_of, blind_after_days=aoi.profile.blind_after_days
+        )
         files.write_run(_run(found, counts), timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,
@@ -104,6 +107,10 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         tiles=tiles,
     )
     return files.final, after, counts
+
+
+def _area(aoi: Aoi) -> Area:
+    return Area(aoi.id, aoi.name, aoi.profile_name, aoi.geometry)
 
 
 def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
@@ -142,19 +149,23 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
     """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
-    layers = {
-        "change": cogs.Layer("float32", float("nan"), KINDS, scale=1.0),
-        "before": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
-        "after": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
-        "seen": cogs.Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing")),
-    }
-    with rasters.Mosaics(folder, layers, plan.tiles) as mosaics:
+    with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
         for tile in known:
             try:
                 for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
                     mosaics.add(name, tile, values)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
+                mosaics.add("seen", tile, _unseen(tile))
+        for tile in plan.tiles:
+            if tile.key not in tiles:
+                mosaics.add("seen", tile, _unseen(tile))
+
+
+def _unseen(tile: Tile) -> NDArray[np.uint16]:
+    """Layer `seen` of a tile that has failed ever since its first night."""
+    never = np.array([rasters.NEVER, Reason.FAILED], np.uint16)[:, None, None]
+    return np.where(tile.owned(), never, np.uint16(rasters.OUTSIDE)).astype(np.uint16)
 
 
 def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -164,8 +175,8 @@ def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, ND
     yield "change", change
     yield "after", np.where(outside, np.uint16(0), values.after)
     days = evidence.to_day(found.desk.as_of) - values.after_day.astype(np.int32)
-    seen = np.stack([np.where(values.after_day == 0, NEVER, days), values.blind]).astype(np.uint16)
-    yield "seen", np.where(outside, np.uint16(OUTSIDE), seen)
+    seen = np.stack([np.where(values.after_day == 0, rasters.NEVER, days), values.blind]).astype(np.uint16)
+    yield "seen", np.where(outside, np.uint16(rasters.OUTSIDE), seen)
     normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
         median = normal.cropped(tile.window).median
