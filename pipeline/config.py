@@ -127,12 +127,18 @@ class Evidence(Model):
 
     possible: float = Field(default=0.0, ge=-10, le=10)
     """Log-odds above which a pixel makes a possible alert."""
+    confirm: float = Field(default=3.66, ge=-10, le=20)
+    """Log-odds that a quarter of an alert's pixels must reach before it is confirmed: 97.5 %."""
     confirm_looks: int = Field(default=2, ge=1, le=10)
-    """Independent looks that must show it before an alert is confirmed."""
+    """Looks of different days that must show it before an alert is confirmed."""
     bound: float = Field(default=8.0, gt=0, le=20)
     """Evidence is kept within plus and minus this."""
-    look_bound: float = Field(default=4.0, gt=0, le=20)
+    look_bound: float = Field(default=4.0, gt=0, le=7.5)
     """One look adds at most this much, so that no single look decides alone."""
+    half_life_days: float = Field(default=120.0, ge=5, le=10000)
+    """Between looks, half of the evidence above the prior fades in so many days."""
+    off_season_days: int = Field(default=45, ge=0, le=400)
+    """What only looks against a normal of other seasons show must last so long before it can be confirmed."""
     prior: float = Field(default=-3.0, ge=-15, le=0)
     """Log-odds before the first look: change is rare."""
     expire_days: int = Field(default=60, ge=5, le=400)

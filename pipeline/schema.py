@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
 
 KINDS: tuple[str, ...] = tuple(kind.value for kind in Kind)
+_CORRECTED_PX, _UNMEASURED_PX = 0.1, 0.3  # registration errors that a correction leaves, and that Sentinel-2 has at all
 
 
 class Reason(IntEnum):
@@ -148,11 +149,23 @@ class Shift:
     corrected: bool
     """False: measured, but too small to correct or no better after it."""
     evidence: str
+    measured: bool = True
+    """False: the scene showed too little to tell, and the numbers are 0."""
 
     @property
     def length_px(self) -> float:
         """Length of the shift in 10 m pixels."""
         return float(np.hypot(self.row_px, self.col_px))
+
+    @property
+    def residual_px(self) -> float:
+        """What is likely left of it, in 10 m pixels: little after a correction, all of it without one."""
+        if not self.measured:
+            return _UNMEASURED_PX
+        return _CORRECTED_PX if self.corrected else self.length_px
+
+
+NO_SHIFT = Shift(0.0, 0.0, False, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +187,8 @@ class Look:
     pixels: xr.Dataset
     """`reflectance` (band, y, x) float32, unit 1, NaN missing in that band; `reason` (y, x) uint8, codes of
     `Reason`; where `reason` is not 0 all bands are NaN."""
+    shift: Shift = NO_SHIFT
+    """How far the scene lay off, and what was done about it."""
 
     @property
     def reflectance(self) -> NDArray[np.float32]:
@@ -186,6 +201,11 @@ class Look:
         """(y, x) uint8."""
         values: NDArray[np.uint8] = self.pixels["reason"].values
         return values
+
+    @property
+    def sensed_day(self) -> date:
+        """The UTC date of the acquisition: what tells looks of different days apart."""
+        return self.scene.sensed.date()
 
     def cropped(self, window: Window) -> "Look":
         """The part inside `window`, which must lie within."""
@@ -253,6 +273,8 @@ class Change:
     """(kind, y, x) float32, 0 to 1, calibrated; NaN not observed."""
     z: NDArray[np.float32]
     """(y, x) float32: the classical second opinion, change in spreads of the normal; NaN not observed."""
+    weight: NDArray[np.uint8]
+    """(y, x) uint8: how far the look can be trusted here, in the code of `detect.weight`."""
 
 
 MARK = np.dtype(
@@ -270,8 +292,9 @@ MARK = np.dtype(
     ]
 )
 """One pixel and kind whose evidence is above the threshold: place on the granule grid, index in `KINDS`, evidence,
-probability of the latest look that saw the place, looks that showed it, looks that saw it, dates of the first and
-last scene that showed it (days since 1970-01-01), and the classical z-score of the latest."""
+probability of the latest look that saw the place, days on which a look showed it, days on which one saw it, dates of
+the first and last scene that showed it (days since 1970-01-01), and the classical z-score of the latest that showed
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +321,8 @@ class Detection:
     last_seen: date
     z: float
     mgrs: str
+    log_odds: float = 8.0
+    """Evidence that a quarter of its pixels reach."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,12 @@ def test_shift_length_both_directions() -> None:
     assert Shift(3.0, -4.0, True, "").length_px == 5
 
 
+def test_shift_residual_is_all_of_it_unless_corrected_and_a_guess_where_unmeasured() -> None:
+    assert Shift(0.2, 0.0, False, "").residual_px == 0.2
+    assert Shift(1.2, 0.0, True, "").residual_px == 0.1
+    assert Shift(0.0, 0.0, False, "", measured=False).residual_px == 0.3
+
+
 def test_facts_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         scene(datetime(2024, 1, 1, tzinfo=UTC)).scene_id = "other"  # type: ignore[misc]

@@ -144,6 +144,7 @@ def _detection(claim: Claim, track: Track | None, table: _Table, granule: Granul
     clearing, camp, passage = (min(1.0, total / len(places)) for total in sums)
     hits = int(np.quantile(own["hits"].astype(np.int64), HIT_SHARE, method="lower"))
     z = own["z"][np.isfinite(own["z"])]
+    reached = float(np.quantile(own["log_odds"].astype(np.float64), HIT_SHARE, method="lower"))
     return Detection(
         kind=claim.kind,
         geometry=to_wgs84(footprint if track is None else track.line, granule.epsg),
@@ -159,6 +160,7 @@ def _detection(claim: Claim, track: Track | None, table: _Table, granule: Granul
         last_seen=_day(int(own["last_day"].max())),
         z=float(np.median(z)) if len(z) else math.nan,
         mgrs=granule.mgrs,
+        log_odds=reached,
     )
 
 

@@ -10,9 +10,9 @@ The rules, none of which depends on the order of the input, and none of which do
   closed, and its lineage names them.
 - A detection without an alert is a new one; if it was part of an older one, its lineage names that.
 - A possible alert that is no longer found, most of whose place is now of another kind, is closed in favour of that.
-- `possible` becomes `confirmed` once enough looks on different days show it, and stays so; `possible` becomes
-  `expired` when no look has shown it for long, and comes back when one does. An analyst's `dismissed` stays, and
-  keeps what it covers from coming back under another id.
+- `possible` becomes `confirmed` once enough looks on different days show it and the evidence reaches `confirm`, and
+  stays so; `possible` becomes `expired` when no look has shown it for long, and comes back when one does. An analyst's
+  `dismissed` stays, and keeps what it covers from coming back under another id.
 """
 
 import base64
@@ -157,9 +157,10 @@ def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
 
 
 def _confirmed_on(item: Detection, rules: config.Evidence) -> date | None:
-    """The scene date that confirms a detection: enough looks, and so many days that they can be independent."""
+    """The scene date that confirms a detection: enough evidence, from enough looks of different days."""
     days = (item.last_seen - item.first_seen).days + 1
-    return item.last_seen if item.hits >= rules.confirm_looks and days >= rules.confirm_looks else None
+    enough = item.hits >= rules.confirm_looks and days >= rules.confirm_looks and item.log_odds >= rules.confirm
+    return item.last_seen if enough else None
 
 
 def _status(alert: Alert, tonight: Tonight, rules: config.Evidence) -> Status:

@@ -23,7 +23,7 @@ TOUCH_M = detections.SEAM_PX * RESOLUTION_M
 _LINK_M = 25.0
 """Ends of two lines that the border cut apart: each was traced on its own grid, so they meet only roughly."""
 _SNAP_M = 0.01
-T = TypeVar("T", int, date)
+T = TypeVar("T", int, float, date)
 
 
 def merge(found: Iterable[Detection], rules: config.Rules) -> tuple[Detection, ...]:
@@ -88,6 +88,7 @@ def _merged(parts: list[Detection]) -> Detection:
         first_seen=_reached([part.first_seen for part in parts], areas, detections.FIRST_SHARE),
         last_seen=max(part.last_seen for part in parts),
         z=float(np.average([v for v, _ in z], weights=[w for _, w in z])) if z else largest.z,
+        log_odds=_reached([part.log_odds for part in parts], areas, detections.HIT_SHARE),
     )
 
 

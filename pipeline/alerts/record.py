@@ -15,7 +15,7 @@ import shapely
 from pipeline.errors import StateError
 from pipeline.schema import Alert, Detection, Kind, Status
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a record written before can no longer be read as it stands."""
 
 

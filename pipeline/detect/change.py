@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detect import classical
+from pipeline.detect import weight as weights
 from pipeline.detect.detector import Detector
 from pipeline.grid import Tile, Window
 from pipeline.schema import KINDS, Change, Look, Normal
@@ -20,14 +21,14 @@ def change(look: Look, normal: Normal, tile: Tile, *, detector: Detector) -> Cha
     """Compare a look with the normal.
 
     Args:
-        look: its window covers the tile grown by the detector's halo.
-        normal: likewise.
+        look: its window covers the tile grown by the detector's halo and by `weight.REACH_PX`.
+        normal: covers the tile grown by the detector's halo.
         tile: its window meets the cells of the granule grid (or ends with the granule).
         detector: the network.
 
     Returns:
-        Probabilities and classical score; NaN where the look or the normal is not observed, and in cells in which the
-        tile answers for no observed pixel.
+        Probabilities, classical score and weight; NaN where the look or the normal is not observed, and in cells in
+        which the tile answers for no observed pixel.
 
     Raises:
         ValueError: a window is too small, or the tile does not meet the cells.
@@ -41,7 +42,8 @@ def change(look: Look, normal: Normal, tile: Tile, *, detector: Detector) -> Cha
     probability = run_cells(before, after, window, wanted=seen & tile.owned(), detector=detector)
     spread = _cut(normal.spread, normal.window, window, "normal")
     z = classical.score(before[:, *inner], after[:, *inner], spread)
-    return Change(tile, look.scene.scene_id, look.scene.sensed, probability, z)
+    weight = weights.weight(look, normal, window)
+    return Change(tile, look.scene.scene_id, look.scene.sensed, probability, z, weight)
 
 
 def run_cells(before: Array, after: Array, window: Window, *, wanted: NDArray[np.bool_], detector: Detector) -> Array:

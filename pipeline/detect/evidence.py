@@ -1,58 +1,53 @@
-"""Evidence: what the looks so far say about each pixel, kind by kind, as log-odds.
+"""Evidence: the last looks of every pixel, from which `marks` adds up what they say.
 
-In: a `Change` per look. Out: an updated `Evidence` and, from it, `marks`. Knows no shapes and no files.
+In: a `Change` per look. Out: an updated `Evidence`. Knows no rules of adding up, no shapes and no files.
 
-The rule is a bounded sequential test: a look adds its calibrated log-odds, at most `look_bound` in either direction;
-the sum never falls below the prior, so that a long quiet past does not delay an alarm, and never rises above
-`bound`, so that a wrong alarm can be taken back. Pixels that a look did not see keep their evidence.
-
-Source: the cumulative-sum test of Page (1954), with the log-likelihood ratio replaced by the network's log-odds.
+A pixel remembers its newest `SLOTS` days with a clear look, in the order of the days. What is kept is a set: it does
+not depend on the order in which looks come, a look that comes twice counts once, and a late one lies where it would
+have lain in time. Of two looks of one day the more cautious values are kept, since they are not independent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import config
-from pipeline.grid import Tile
-from pipeline.schema import KINDS, MARK, Change
+from pipeline.schema import KINDS, Change
 
 EPOCH = date(1970, 1, 1)
+SLOTS = 12
+"""Looks that a pixel remembers: two months of the shortest revisit."""
+STEP = 1 / 16
+"""Log-odds are kept as multiples of this."""
+UNKNOWN_Z = -128
+Z_STEP = 1 / 4
+"""Classical scores are kept as multiples of this, within 31 spreads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What all looks so far say about one tile; days are counted from 1970-01-01, 0 is never."""
+    """What the newest looks of every pixel of a tile said, oldest first; free slots come before them."""
 
-    log_odds: NDArray[np.float32]
-    """(kind, y, x) float32."""
-    hits: NDArray[np.uint8]
-    """(kind, y, x) uint8: looks that showed the kind since the evidence last stood at the prior."""
-    first_day: NDArray[np.uint16]
-    """(kind, y, x) uint16: scene day of the first of these."""
-    last_day: NDArray[np.uint16]
-    """(kind, y, x) uint16: scene day of the last of these."""
-    looks: NDArray[np.uint16]
-    """(y, x) uint16: looks that saw the pixel."""
-    probability: NDArray[np.float32]
-    """(kind, y, x) float32: of the latest look that saw the pixel; NaN never seen."""
-    z: NDArray[np.float32]
-    """(y, x) float32: classical score of the latest look that saw the pixel; NaN never seen."""
+    day: NDArray[np.uint16]
+    """(slot, y, x) uint16: scene day since 1970-01-01; 0 is a free slot."""
+    odds: NDArray[np.int8]
+    """(slot, kind, y, x) int8: log-odds of each kind in `STEP`."""
+    weight: NDArray[np.uint8]
+    """(slot, y, x) uint8: how far the look could be trusted, in the code of `weight`: the smaller, the less."""
+    z: NDArray[np.int8]
+    """(slot, y, x) int8: classical score in `Z_STEP`; `UNKNOWN_Z` where the look showed nothing at all."""
 
 
-def empty(shape: tuple[int, int], rules: config.Evidence) -> Evidence:
+def empty(shape: tuple[int, int]) -> Evidence:
     """Evidence before the first look of a tile of `shape` (y, x)."""
-    full = (len(KINDS), *shape)
     return Evidence(
-        log_odds=np.full(full, rules.prior, np.float32),
-        hits=np.zeros(full, np.uint8),
-        first_day=np.zeros(full, np.uint16),
-        last_day=np.zeros(full, np.uint16),
-        looks=np.zeros(shape, np.uint16),
-        probability=np.full(full, np.nan, np.float32),
-        z=np.full(shape, np.nan, np.float32),
+        day=np.zeros((SLOTS, *shape), np.uint16),
+        odds=np.zeros((SLOTS, len(KINDS), *shape), np.int8),
+        weight=np.zeros((SLOTS, *shape), np.uint8),
+        z=np.full((SLOTS, *shape), UNKNOWN_Z, np.int8),
     )
 
 
@@ -66,78 +61,125 @@ def from_day(value: int) -> date:
     return EPOCH + timedelta(days=int(value))
 
 
-def update(old: Evidence, change: Change, rules: config.Evidence, thresholds: tuple[float, float, float]) -> Evidence:
-    """Add one look.
+def add(old: Evidence, change: Change, rules: config.Evidence) -> Evidence:
+    """Remember one look.
 
     Args:
         old: evidence of the tile.
         change: what the look says; NaN where it saw nothing.
-        rules: prior and bounds.
-        thresholds: probability at which a look shows each kind.
+        rules: `look_bound`; less than that a look can never say, so that it is kept as that.
 
     Returns:
-        New evidence; `old` is left alone.
+        New evidence; `old` is left alone. The same, to the last bit, for the same looks in any order, as long as all
+        of them are added under the same `look_bound`.
     """
-    probability = change.probability
-    seen = np.isfinite(probability)
-    floor = np.float32(rules.prior)
-    clipped = np.clip(np.where(seen, probability, 0.5), 1e-6, 1 - 1e-6)
-    step = np.clip(np.log(clipped / (1 - clipped)), -rules.look_bound, rules.look_bound).astype(np.float32)
-    log_odds = np.where(seen, np.clip(old.log_odds + step, floor, rules.bound), old.log_odds).astype(np.float32)
-    hit = seen & (probability >= np.array(thresholds, np.float32)[:, None, None])
-    gone = log_odds <= floor
+    seen = np.isfinite(change.probability).all(axis=0)
     day = np.uint16(to_day(change.sensed.date()))
-    counted = np.minimum(old.hits.astype(np.uint16) + hit, 255).astype(np.uint8)
-    first = np.where(hit & (old.hits == 0), day, old.first_day)
+    look = _look(change, day, rules)
+    newest = seen & (old.day[-1] < day)
+    late = seen & ~newest
+    pushed = Evidence(*(_pushed(a, b, newest) for a, b in zip(_parts(old), _parts(look), strict=True)))
+    return _inserted(pushed, look, late) if late.any() else pushed
+
+
+def without(old: Evidence, day: date) -> Evidence:
+    """Forget the looks of one day, because its scenes are looked at again under a better revision.
+
+    What had been forgotten to make room for them stays forgotten.
+    """
+    gone = old.day == to_day(day)
+    where = gone.any(axis=0)
+    if not where.any():
+        return old
+    columns = _columns(old, where)
+    first = empty((int(where.sum()), 1))
+    hit = gone[:, where]
+    cleared = Evidence(
+        *(
+            np.where(hit if a.ndim == 2 else hit[:, None], b.reshape(a.shape), a)
+            for a, b in zip(_parts(columns), _parts(first), strict=True)
+        )
+    )
+    return _put(old, where, _sorted(cleared))
+
+
+def latest_probability(known: Evidence) -> NDArray[np.float32]:
+    """(kind, y, x) float32: what the latest clear look said, as exactly as it is kept; NaN never seen."""
+    probability = 1 / (1 + np.exp(-known.odds[-1].astype(np.float32) * np.float32(STEP)))
+    return np.where(known.day[-1] > 0, probability, np.float32(np.nan)).astype(np.float32)
+
+
+def odds_of(probability: float) -> int:
+    """A probability in the units of `Evidence.odds`, within what they can hold."""
+    return int(np.clip(np.rint(np.log(probability / (1 - probability)) / STEP), -127, 127))
+
+
+def _look(change: Change, day: np.uint16, rules: config.Evidence) -> Evidence:
+    """One look in the units of the slots; a single slot."""
+    probability = np.clip(np.nan_to_num(change.probability.astype(np.float64), nan=0.5), 1e-6, 1 - 1e-6)
+    quiet = round(-rules.look_bound / STEP)
+    odds = np.clip(np.rint(np.log(probability / (1 - probability)) / STEP), quiet, 127).astype(np.int8)
+    z = np.clip(np.rint(np.nan_to_num(change.z) / Z_STEP), -127, 127)
+    told = (odds > quiet).any(axis=0) & np.isfinite(change.z)
     return Evidence(
-        log_odds=log_odds,
-        hits=np.where(gone, np.uint8(0), counted),
-        first_day=np.where(gone, np.uint16(0), first),
-        last_day=np.where(gone, np.uint16(0), np.where(hit, day, old.last_day)),
-        looks=np.where(seen[0], np.minimum(old.looks.astype(np.uint32) + 1, 65535), old.looks).astype(np.uint16),
-        probability=np.where(seen, probability, old.probability).astype(np.float32),
-        z=np.where(np.isfinite(change.z), change.z, old.z).astype(np.float32),
+        day=np.full((1, *change.weight.shape), day, np.uint16),
+        odds=odds[None],
+        weight=change.weight[None],
+        z=np.where(told, z, UNKNOWN_Z).astype(np.int8)[None],
     )
 
 
-def marks(evidence: Evidence, tile: Tile, owned: NDArray[np.bool_], rules: config.Evidence) -> NDArray[np.void]:
-    """Pixels whose evidence makes at least a possible alert.
-
-    Args:
-        evidence: of the tile.
-        tile: gives the place on the granule grid.
-        owned: (y, x) bool, pixels that the tile answers for.
-        rules: `possible` is the limit.
-
-    Returns:
-        (n,) of `schema.MARK`, ordered by kind, row and column.
-    """
-    kind, row, col = np.nonzero((evidence.log_odds > rules.possible) & (evidence.hits > 0) & owned)
-    found = np.empty(len(kind), MARK)
-    found["row"], found["col"], found["kind"] = row + tile.window.row, col + tile.window.col, kind
-    for name in ("log_odds", "probability", "hits", "first_day", "last_day"):
-        found[name] = getattr(evidence, name)[kind, row, col]
-    found["looks"], found["z"] = evidence.looks[row, col], evidence.z[row, col]
-    return found
+def _parts(known: Evidence) -> tuple[NDArray[Any], ...]:
+    return known.day, known.odds, known.weight, known.z
 
 
-def single_look_marks(
-    probability: NDArray[np.float32], thresholds: tuple[float, float, float], *, day: int
-) -> NDArray[np.void]:
-    """Marks of a lone pair of dates: every pixel that reaches its kind's threshold.
+def _pushed(old: NDArray[Any], look: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:
+    """The look in the last slot, and the others one further down, where it is the newest."""
+    new = np.empty_like(old)
+    for slot in range(SLOTS - 1):
+        new[slot] = np.where(where, old[slot + 1], old[slot])
+    new[-1] = np.where(where, look[0], old[-1])
+    return new
 
-    Args:
-        probability: (kind, y, x) float32, NaN not observed.
-        thresholds: per kind.
-        day: scene day of the later date, 0 unknown.
-    """
-    with np.errstate(invalid="ignore"):
-        kind, row, col = np.nonzero(probability >= np.array(thresholds, np.float32)[:, None, None])
-    found = np.empty(len(kind), MARK)
-    value = np.clip(probability[kind, row, col], 1e-6, 1 - 1e-6)
-    found["row"], found["col"], found["kind"], found["probability"] = row, col, kind, value
-    found["log_odds"] = np.log(value / (1 - value))
-    found["hits"] = found["looks"] = 1
-    found["first_day"] = found["last_day"] = day
-    found["z"] = np.nan
-    return found
+
+def _inserted(old: Evidence, look: Evidence, where: NDArray[np.bool_]) -> Evidence:
+    """The look where its day lies among the remembered ones."""
+    columns, fresh = _columns(old, where), _columns(look, where)
+    same = columns.day == fresh.day
+    merged = Evidence(
+        *(
+            np.where(same if a.ndim == 2 else same[:, None], np.minimum(a, b), a)
+            for a, b in zip(_parts(columns), _parts(fresh), strict=True)
+        )
+    )
+    known = same.any(axis=0)
+    fresh = replace(fresh, day=np.where(known, np.uint16(0), fresh.day))  # an older day than any: it drops out
+    both = Evidence(*(np.concatenate([b, a]) for a, b in zip(_parts(merged), _parts(fresh), strict=True)))
+    return _put(old, where, _sorted(both))
+
+
+def _columns(known: Evidence, where: NDArray[np.bool_]) -> Evidence:
+    """Some pixels, one after another: (slot, n) and (slot, kind, n)."""
+    return Evidence(*(part[..., where] for part in _parts(known)))
+
+
+def _sorted(columns: Evidence) -> Evidence:
+    """The newest `SLOTS` slots by day; free ones first, and alike."""
+    order = np.argsort(columns.day, axis=0, kind="stable")[-SLOTS:]
+    day, odds, weight, z = (
+        np.take_along_axis(part, order if part.ndim == 2 else order[:, None], axis=0) for part in _parts(columns)
+    )
+    free = day == 0
+    return Evidence(
+        day=day,
+        odds=np.where(free[:, None], np.int8(0), odds),
+        weight=np.where(free, np.uint8(0), weight),
+        z=np.where(free, np.int8(UNKNOWN_Z), z),
+    )
+
+
+def _put(old: Evidence, where: NDArray[np.bool_], columns: Evidence) -> Evidence:
+    parts = [part.copy() for part in _parts(old)]
+    for part, values in zip(parts, _parts(columns), strict=True):
+        part[..., where] = values
+    return Evidence(*parts)

@@ -171,11 +171,12 @@ def _unseen(tile: Tile) -> NDArray[np.uint16]:
 def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     values = task.read_layers(path)
     outside = ~tile.owned()
-    change = np.where(outside, np.float32(np.nan), values.evidence.probability)
+    change = np.where(outside, np.float32(np.nan), evidence.latest_probability(values.evidence))
     yield "change", change
-    yield "after", np.where(outside, np.uint16(0), values.after)
-    days = evidence.to_day(found.desk.as_of) - values.after_day.astype(np.int32)
-    seen = np.stack([np.where(values.after_day == 0, rasters.NEVER, days), values.blind]).astype(np.uint16)
+    yield "after", np.where(outside, np.uint16(0), values.latest.after)
+    newest = values.latest.after_day
+    days = evidence.to_day(found.desk.as_of) - newest.astype(np.int32)
+    seen = np.stack([np.where(newest == 0, rasters.NEVER, days), values.latest.blind]).astype(np.uint16)
     yield "seen", np.where(outside, np.uint16(rasters.OUTSIDE), seen)
     normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:

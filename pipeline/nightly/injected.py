@@ -16,7 +16,7 @@ from scipy import ndimage
 from models import card
 from pipeline import grid, schema
 from pipeline.alerts import detections
-from pipeline.detect import change, detector, evidence
+from pipeline.detect import change, detector, evidence, marks
 from pipeline.evaluate.detectability import GROUNDS, Trial
 from pipeline.learn import grounds, planting
 from pipeline.learn.planting import Bed, Put, Wish
@@ -112,7 +112,7 @@ def _site(job: PlantJob) -> _Site:
     told = job.tile
     store = blocks.BlockStore(told.scratch, told.profile.read)
     network = detector.cached(str(card.folder_of(told.profile.detect.model, told.weights)))
-    window = told.tile.window.grown(network.halo_px + residual.REACH_PX)
+    window = task.around(told.tile, network.halo_px)
     normal = task.normal_for(told, window, store)
     owned, core = told.tile.owned(), told.tile.window.within(window)
     chosen: list[Look] = []
@@ -165,7 +165,7 @@ def _bed(site: _Site, standing: Sequence[Standing]) -> Bed:
 def _changes(site: _Site, reflectances: Sequence[Array]) -> list[schema.Change]:
     """What the network says of the looks, had they these pixels."""
     told, window = site.job, site.normal.window
-    inner = told.tile.window.grown(site.network.halo_px)
+    inner = task.near(told.tile, site.network.halo_px)
     found = []
     for item, values in zip(site.looks, reflectances, strict=True):
         pixels = schema.look_pixels(values, item.reason, told.tile.granule, window)
@@ -178,10 +178,10 @@ def _marks(site: _Site, changes: Sequence[schema.Change]) -> list[NDArray[np.voi
     """Marks after the first look, after the second, and so on."""
     rules, tile = site.job.profile, site.job.tile
     thresholds = rules.rules.thresholds(site.network.card.thresholds)
-    known, owned, made = evidence.empty(tile.window.shape, rules.evidence), tile.owned(), []
+    known, owned, made = evidence.empty(tile.window.shape), tile.owned(), []
     for found in changes:
-        known = evidence.update(known, found, rules.evidence, thresholds)
-        made.append(evidence.marks(known, tile, owned, rules.evidence))
+        known = evidence.add(known, found, rules.evidence)
+        made.append(marks.marks(known, tile, owned, rules.evidence, thresholds))
     return made
 
 
@@ -189,8 +189,8 @@ def _judge(site: _Site, planted: Sequence[Put], looks: Sequence[Array]) -> list[
     """Which of the planted changes alerts overlap, after each look."""
     told = site.job
     maps = [
-        _footprints(detections.find(marks, told.tile.granule, told.profile.rules), told.tile, site.normal.window)
-        for marks in _marks(site, _changes(site, looks))
+        _footprints(detections.find(marked, told.tile.granule, told.profile.rules), told.tile, site.normal.window)
+        for marked in _marks(site, _changes(site, looks))
     ]
     trials = []
     for item in planted:

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline import disk, grid
 from pipeline.alerts import detections, link
 from pipeline.config import Evidence, Rules
-from pipeline.detect import detector, evidence
+from pipeline.detect import detector, evidence, marks
 from pipeline.detect.pair import change_pair
 from pipeline.errors import ConfigError, RasterError
 from pipeline.grid import Granule, Window
@@ -89,8 +89,8 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     probability = change_pair(earlier.reflectance, later.reflectance, detector=network)
     granule = _grid_of(later)
     day = evidence.to_day(options.seen) if options.seen else 0
-    marks = evidence.single_look_marks(probability, options.rules.thresholds(network.card.thresholds), day=day)
-    found = detections.find(marks, granule, options.rules)
+    found_marks = marks.single_look_marks(probability, options.rules.thresholds(network.card.thresholds), day=day)
+    found = detections.find(found_marks, granule, options.rules)
     tonight = link.Tonight(
         aoi=out.name,
         as_of=options.seen or evidence.EPOCH,

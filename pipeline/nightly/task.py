@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from models import card
 from pipeline.config import Profile
 from pipeline.detect import change as detect_change
-from pipeline.detect import detector, evidence
+from pipeline.detect import detector, evidence, marks, weight
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import state
+from pipeline.nightly import latest, state
+from pipeline.nightly.latest import Latest
 from pipeline.normal import composite, keep
 from pipeline.scenes import blocks, look, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
@@ -49,6 +50,9 @@ class TileJob:
     """Folder for decoded blocks."""
     before: str
     """File of the tile's arrays after the night before; empty on the first night."""
+    again: tuple[date, ...] = ()
+    """UTC days of scenes whose looks are forgotten first: all scenes of these days are in `new` once more, since one of
+    them has a better revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,7 @@ class Layers:
     """The arrays of a tile that outlive the night."""
 
     evidence: Evidence
-    after: NDArray[np.uint16]
-    """(band, y, x) uint16: latest clear pixels, reflectance x 10000, 0 never seen."""
-    after_day: NDArray[np.uint16]
-    """(y, x) uint16: scene day of these, 0 never."""
-    blind: NDArray[np.uint8]
-    """(y, x) uint8: why the latest look did not see the pixel (codes of `Reason`); 0 it did."""
+    latest: Latest
 
 
 def run(job: TileJob) -> TileAnswer:
@@ -98,10 +97,10 @@ def run(job: TileJob) -> TileAnswer:
     network = detector.cached(str(card.folder_of(job.profile.detect.model, job.weights)))
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
-    layers = load_layers(job)
+    layers = _without(load_layers(job), job.again)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
-    inner = job.tile.window.grown(network.halo_px)
+    inner = near(job.tile, network.halo_px)
     for inspected in job.new:
         raw = look.read_look(inspected, normal.window, store=blockstore, profile=job.profile)
         clock.lap("read")
@@ -110,26 +109,25 @@ def run(job: TileJob) -> TileAnswer:
         core = seen_look.cropped(job.tile.window)
         seen[inspected.scene.scene_id] = _reasons(core, owned)
         if (seen_look.reason == Reason.FAILED).any():  # tried again another night, so it must not count twice
-            layers = replace(layers, blind=core.reason)
+            layers = replace(layers, latest=latest.blinded(layers.latest, core))
             continue
         found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network)
         clock.lap("network")
-        thresholds = job.profile.rules.thresholds(network.card.thresholds)
-        layers = _advanced(
-            layers,
-            evidence.update(layers.evidence, found, job.profile.evidence, thresholds),
-            core,
+        layers = Layers(
+            evidence.add(layers.evidence, found, job.profile.evidence),
+            latest.added(layers.latest, core),
         )
         clock.lap("evidence")
     name = f"{job.tile.key}.{job.as_of.isoformat()}.npz" if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
-    marks = evidence.marks(layers.evidence, job.tile, owned, job.profile.evidence)
+    thresholds = job.profile.rules.thresholds(network.card.thresholds)
+    marked = marks.marks(layers.evidence, job.tile, owned, job.profile.evidence, thresholds)
     stats = asdict(blockstore.stats)
     return TileAnswer(
         tile=job.tile,
-        marks=marks,
+        marks=marked,
         arrays=name,
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
@@ -140,9 +138,14 @@ def run(job: TileJob) -> TileAnswer:
     )
 
 
+def near(tile: Tile, halo_px: int) -> Window:
+    """The window on which a tile's looks must be judged finally, with what network and weight see around it."""
+    return tile.window.grown(max(halo_px, weight.REACH_PX))
+
+
 def around(tile: Tile, halo_px: int) -> Window:
     """The window on which a tile's looks and its normal are needed."""
-    return tile.window.grown(halo_px + residual.REACH_PX)
+    return near(tile, halo_px).grown(residual.REACH_PX)
 
 
 def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> Normal:
@@ -168,44 +171,35 @@ def load_layers(job: TileJob) -> Layers:
     """What earlier nights left for the tile, or empty layers."""
     shape = job.tile.window.shape
     if not job.before:
-        return Layers(
-            evidence.empty(shape, job.profile.evidence),
-            after=np.zeros((6, *shape), np.uint16),
-            after_day=np.zeros(shape, np.uint16),
-            blind=np.full(shape, Reason.NODATA, np.uint8),
-        )
+        return Layers(evidence.empty(shape), latest.never(shape))
     return read_layers(job.store.arrays / job.before)
 
 
 def read_layers(path: Path) -> Layers:
     """Read what `save_layers` wrote."""
     values = state.load_arrays(path)
-    known = Evidence(**{field.name: values[field.name] for field in fields(Evidence)})
-    return Layers(known, values["after"], values["after_day"], values["blind"])
+    known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
+    return Layers(Evidence(**known), Latest(**newest))
 
 
 def save_layers(path: Path, layers: Layers) -> None:
     """Write a tile's arrays aside and rename."""
-    arrays: dict[str, NDArray[Any]] = {field.name: getattr(layers.evidence, field.name) for field in fields(Evidence)}
-    arrays |= {"after": layers.after, "after_day": layers.after_day, "blind": layers.blind}
+    arrays: dict[str, NDArray[Any]] = {
+        field.name: getattr(part, field.name) for part in (layers.evidence, layers.latest) for field in fields(part)
+    }
     state.save_arrays(path, arrays)
 
 
-def _advanced(old: Layers, known: Evidence, seen: Look) -> Layers:
-    clear = seen.reason == Reason.CLEAR
-    digital = np.clip(np.nan_to_num(seen.reflectance) * 10000 + 0.5, 1, 65535).astype(np.uint16)
-    digital[~np.isfinite(seen.reflectance)] = 0
-    return Layers(
-        known,
-        after=np.where(clear, digital, old.after),
-        after_day=np.where(clear, np.uint16(evidence.to_day(seen.scene.sensed.date())), old.after_day),
-        blind=seen.reason,
-    )
+def _without(layers: Layers, days: tuple[date, ...]) -> Layers:
+    for day in days:
+        known = evidence.without(layers.evidence, day)
+        layers = Layers(known, latest.without(layers.latest, day, known.day[-1]))
+    return layers
 
 
 def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
-    latest = evidence.to_day(job.as_of) - job.profile.blind_after_days
-    return int((owned & (layers.after_day.astype(np.int32) < latest)).sum()), int(owned.sum())
+    oldest = evidence.to_day(job.as_of) - job.profile.blind_after_days
+    return int((owned & (layers.latest.after_day.astype(np.int32) < oldest)).sum()), int(owned.sum())
 
 
 def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:

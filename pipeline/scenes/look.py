@@ -70,7 +70,7 @@ def read_look(inspected: Inspected, window: Window, *, store: BlockStore, profil
     gone = np.isnan(values[_SHARP]).any(axis=0) & (reason == Reason.CLEAR)
     reason[gone] = Reason.NODATA
     values[:, reason != Reason.CLEAR] = np.nan
-    return Look(scene, window, schema.look_pixels(values, reason, scene.granule, window))
+    return Look(scene, window, schema.look_pixels(values, reason, scene.granule, window), inspected.shift)
 
 
 def touched(inspected: Inspected, window: Window, rules: config.Mask) -> Window:

@@ -67,19 +67,19 @@ def measure(
     Source: Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156, as in scikit-image.
     """
     if reference is None:
-        return Shift(0.0, 0.0, False, "no reference")
+        return Shift(0.0, 0.0, False, "no reference", measured=False)
     pairs = [pair for pair in map(_usable, reference, nir) if pair is not None]
     if not pairs:
-        return Shift(0.0, 0.0, False, "unreliable: no sample window with enough clear pixels")
+        return Shift(0.0, 0.0, False, "unreliable: no sample window with enough clear pixels", measured=False)
     measured = [_measure_window(*pair) for pair in pairs]
     trusted = [one for one in measured if one is not None and one.score >= _MIN_SCORE]
     if not trusted:
-        return Shift(0.0, 0.0, False, f"unreliable: none of {len(pairs)} windows correlates")
+        return Shift(0.0, 0.0, False, f"unreliable: none of {len(pairs)} windows correlates", measured=False)
     row, col = (_weighted_median([getattr(m, axis) for m in trusted], trusted) for axis in ("row_px", "col_px"))
     apart = _weighted_median([float(np.hypot(m.row_px - row, m.col_px - col)) for m in trusted], trusted)
     text = f"({row:+.2f}, {col:+.2f}) px, {len(trusted)} of {len(pairs)} windows, {apart:.2f} px apart"
     if apart > _MAX_DISAGREEMENT_PX or 2 * len(trusted) < len(pairs):
-        return Shift(0.0, 0.0, False, f"unreliable: {text}")
+        return Shift(0.0, 0.0, False, f"unreliable: {text}", measured=False)
     before, after = _mean_score(pairs, 0.0, 0.0), _mean_score(pairs, row, col)
     text += f", correlation {before:.3f} to {after:.3f}"
     length, better = float(np.hypot(row, col)), after > before + _MIN_GAIN
@@ -89,7 +89,7 @@ def measure(
             "wait for a reprocessing, or raise the limit"
         )
     if length > rules.correct_above_px and not better:
-        return Shift(0.0, 0.0, False, f"no better after correction: {text}")
+        return Shift(0.0, 0.0, False, f"no better after correction: {text}", measured=False)
     return Shift(row, col, length > rules.correct_above_px, text)
 
 

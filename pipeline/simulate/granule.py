@@ -15,8 +15,8 @@ import shapely
 from shapely.geometry import mapping
 
 from pipeline.grid import GRANULE_PX
-from pipeline.simulate import plan, products, region, scenes, world
-from pipeline.simulate.plan import Preset
+from pipeline.simulate import plan, presets, products, region, scenes, world
+from pipeline.simulate.presets import Preset
 from pipeline.simulate.products import Rendered
 from pipeline.simulate.scenes import Built
 
@@ -35,7 +35,7 @@ def build(folder: Path, *, seed: int, start: date, history: int = 6, nights: int
         nights: new scenes, every five days.
         workers: threads; each needs about 2 GB.
     """
-    demo = plan.PRESETS["demo"]
+    demo = presets.PRESETS["demo"]
     steps = tuple(5 * index for index in range(nights))
     rules = Preset((BLOCK_PX, BLOCK_PX), _days(history), steps, demo.clearings_ha, demo.camps_ha, demo.tracks_m)
     place = region.whole_granule()

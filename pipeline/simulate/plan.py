@@ -18,6 +18,7 @@ from scipy import ndimage
 from pipeline.grid import RESOLUTION_M, Window
 from pipeline.simulate import optics, shapes, sky, world
 from pipeline.simulate.noise import Raster
+from pipeline.simulate.presets import Preset
 from pipeline.simulate.shapes import Planted
 from pipeline.simulate.sky import Weather
 from pipeline.simulate.world import Event, World
@@ -31,37 +32,6 @@ ORBITS = ((19, 0, 0.55), (62, 2, -0.6))
 
 OFFSET_DAY = date(2022, 1, 25)
 """From here on ESA's products carried the radiometric offset (baseline 04.00)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """How large a world is and how often it is seen."""
-
-    size_px: tuple[int, int]
-    """(height, width) in 10 m pixels."""
-    history: tuple[int, ...]
-    """Days before the first night on which it was seen."""
-    night_steps: tuple[int, ...]
-    """Days between the first night and each new acquisition."""
-    clearings_ha: tuple[float, ...]
-    camps_ha: tuple[float, ...]
-    tracks_m: tuple[tuple[float, float], ...]
-    """(length, width) each."""
-
-
-PRESETS = {
-    "tiny": Preset(
-        (256, 256), (390, 382, 370, 362, 350, 342, 330, 250, 122, 45), (0, 5, 10, 15), (2.5,), (0.6,), ((700.0, 10.0),)
-    ),
-    "demo": Preset(
-        (600, 800),
-        (395, 385, 375, 365, 360, 350, 340, 330, 320, 300, 255, 210, 165, 110, 70, 45),
-        (0, 5, 10, 15, 22, 30),
-        (8.0, 2.5, 0.9, 0.35),
-        (1.3, 0.4),
-        ((1900.0, 11.0), (800.0, 7.0)),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +74,8 @@ def acquisitions(
     changed = offset_day or (OFFSET_DAY if within else middle)
     steps = [-days for days in preset.history] + list(preset.night_steps[:nights])
     made = [
-        _acquisition(seed, index, _overpass(start + timedelta(days=step)), changed) for index, step in enumerate(steps)
+        _acquisition(seed, index, _overpass(start + timedelta(days=step)), changed, preset.cloudy)
+        for index, step in enumerate(steps)
     ]
     known, new = made[: len(preset.history)], made[len(preset.history) :]
     early = [index for index, one in enumerate(known) if one.stored == "plain"]
@@ -127,12 +98,18 @@ def _overpass(wanted: date) -> tuple[date, int]:
     return wanted + timedelta(days=min(waits)), int(np.argmin(waits))
 
 
-def _acquisition(seed: int, index: int, overpass: tuple[date, int], changed: date) -> Acquisition:
+def _acquisition(
+    seed: int, index: int, overpass: tuple[date, int], changed: date, always_cloudy: float | None
+) -> Acquisition:
     day, orbit_index = overpass
     rng = np.random.default_rng([seed, 2, day.toordinal()])
     orbit, _, view = ORBITS[orbit_index]
-    monsoon = day.month in (6, 7, 8, 9)
-    cloudy = rng.uniform(0.25, 0.8) if monsoon else rng.choice((0.0, 0.04, 0.12, 0.3), p=(0.25, 0.25, 0.3, 0.2))
+    if always_cloudy is not None:  # mostly overcast days, and clear ones between them
+        cloudy = rng.beta(2 * always_cloudy, 2 * (1 - always_cloudy))
+    elif day.month in (6, 7, 8, 9):  # monsoon
+        cloudy = rng.uniform(0.25, 0.8)
+    else:
+        cloudy = rng.choice((0.0, 0.04, 0.12, 0.3), p=(0.25, 0.25, 0.3, 0.2))
     weather = Weather(
         seed=int(rng.integers(2**31)),
         cloud_share=float(cloudy),

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping
 
-from pipeline.simulate import optics, plan, products, region, sky, world
+from pipeline.simulate import optics, plan, presets, products, region, sky, world
 from pipeline.simulate.land import Ground
 from pipeline.simulate.noise import Raster
 from pipeline.simulate.plan import Acquisition
@@ -47,11 +47,11 @@ def build(
         folder: made if need be; files of an earlier build are overwritten.
         seed: source of all choices.
         start: the first night; the history lies before it.
-        preset: in `plan.PRESETS`.
+        preset: in `presets.PRESETS`.
         nights: how many of the new acquisitions; None for all.
         workers: threads.
     """
-    rules = plan.PRESETS[preset]
+    rules = presets.PRESETS[preset]
     place = region.straddling(rules.size_px)
     planted = plan.with_events(world.planted_world(seed, rules.size_px), rules, start=start)
     planned = plan.acquisitions(rules, seed=seed, start=start, nights=nights)

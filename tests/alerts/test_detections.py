@@ -65,6 +65,16 @@ def test_find_figures_from_the_evidence(planted: Any) -> None:
     assert found.probabilities == pytest.approx((1 / (1 + math.exp(-2)), 0.5 / (1 + math.exp(1)), 0), abs=1e-6)
     assert found.confidence == found.probabilities[0]
     assert (found.hits, found.looks, found.z) == (3, 4, 4.5)
+    assert found.log_odds == 2
+
+
+def test_find_evidence_is_what_a_quarter_of_the_pixels_reach(planted: Any) -> None:
+    weak = planted.marks(block(10, 10, 10, 10), "clearing", GRANULE, log_odds=1.0)
+    for rows, expected in ((2, 1.0), (3, 5.0)):
+        firm = weak.copy()
+        firm["log_odds"][firm["row"] < firm["row"].min() + rows] = 5.0
+        (found,) = find(firm)
+        assert found.log_odds == expected
 
 
 def test_d33_find_days_do_not_overflow(planted: Any) -> None:

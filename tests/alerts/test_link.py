@@ -82,6 +82,15 @@ def test_link_two_looks_of_one_day_do_not_confirm(planted: Any) -> None:
     assert run([item])[0].status == Status.POSSIBLE
 
 
+def test_link_two_looks_of_little_evidence_confirm_only_once_it_suffices(planted: Any) -> None:
+    weak = replace(planted.detection(block(0, 0, 10, 10), GRANULE, hits=2, seen=5), log_odds=RULES.confirm - 0.01)
+    alerts = run([weak], day=6)
+    assert (alerts[0].status, alerts[0].confirmed_on) == (Status.POSSIBLE, None)
+    firm = replace(planted.detection(block(0, 0, 10, 10), GRANULE, hits=3, seen=10), log_odds=RULES.confirm)
+    (alert,) = run([firm], alerts, day=11)
+    assert (alert.status, alert.confirmed_on) == (Status.CONFIRMED, FIRST + timedelta(days=10))
+
+
 def test_link_unsupported_stays_open_until_it_expires_and_comes_back(planted: Any) -> None:
     item = planted.detection(block(0, 0, 10, 10), GRANULE)
     alerts = run([item])

@@ -287,6 +287,7 @@ def test_read_look_corrected_shift_puts_places_where_the_normal_has_them(
 def test_read_look_shift_moves_reasons_to_the_nearest_pixel(read: Any) -> None:
     values = bands(SCL=classes((80, 80, 11)))
     found = read(values, shift=Shift(0.6, -1.4, True, "test"))
+    assert found.shift == Shift(0.6, -1.4, True, "test")
     rows, cols = np.nonzero(found.reason == Reason.SNOW)
     assert sorted(zip(rows.tolist(), cols.tolist(), strict=True)) == [(159, 161), (159, 162), (160, 161), (160, 162)]
 

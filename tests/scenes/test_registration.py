@@ -167,4 +167,6 @@ def test_measure_windows_with_little_to_see_are_left_out(reservoir: Any) -> None
 
 def test_measure_without_reference_is_the_identity(reservoir: Any) -> None:
     image = reservoir("20210716")[None]
-    assert registration.measure("scene", image, None, rules=RULES) == Shift(0.0, 0.0, False, "no reference")
+    assert registration.measure("scene", image, None, rules=RULES) == Shift(
+        0.0, 0.0, False, "no reference", measured=False
+    )

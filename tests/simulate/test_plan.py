@@ -4,10 +4,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from pipeline.simulate import plan, world
+from pipeline.simulate import plan, presets, world
 
 START = date(2022, 10, 18)
-DEMO = plan.PRESETS["demo"]
+DEMO = presets.PRESETS["demo"]
 
 
 def test_acquisitions_demo_holds_what_real_archives_hold():
@@ -92,3 +92,14 @@ def test_seen_enough_every_event_gets_its_looks_and_history_stays():
     assert [a for a in calm if a.sensed.date() < START] == [a for a in cloudy if a.sensed.date() < START]
     again = plan.seen_enough(calm, planted, latitude=20.0)
     assert again == calm != cloudy
+
+
+def test_acquisitions_of_the_year_are_as_many_and_as_cloudy_as_asked_for() -> None:
+    year = presets.PRESETS["year"]
+    made = plan.acquisitions(year, seed=11, start=date(2022, 3, 1))
+    new = [one for one in made if one.sensed.date() >= date(2022, 3, 1)]
+    assert len(new) >= 60
+    assert (new[-1].sensed - new[0].sensed).days > 350
+    shares = [one.weather.cloud_share for one in new]
+    assert 0.62 < sum(shares) / len(shares) < 0.78
+    assert min(shares) < 0.1 < 0.9 < max(shares)
