@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,12 @@ from pipeline.nightly import grounds, packing, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import cogs, geojson, night, rasters
-from pipeline.schema import KINDS, Alert, Detection, Status
-from pipeline.sensors import BANDS
+from pipeline.publish import geojson, night, qgis, rasters
+from pipeline.publish import verdicts as edited
+from pipeline.publish.geopackage import Area
+from pipeline.schema import Alert, Detection, Reason, Status
 
 log = logging.getLogger(__name__)
-OUTSIDE, NEVER = 65535, 65534
-"""Values of `seen.tif`: outside the AOI, and never seen clearly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     alerts = _alerts(found, verdicts.apply(earlier, found.said), model=card.model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
-    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id) as files:
+    spare = partial(edited.set_aside, kept=out / edited.EDITED / aoi.id)
+    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
@@ -105,6 +106,9 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
         packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
         made = packing.write(sources, packed, files.folder / "evidence")
+        qgis.write(
+            files.folder, alerts, area=_area(aoi), as_of=found.desk.as_of, blind_after_days=aoi.profile.blind_after_days
+        )
         files.write_run(_run(found, counts) | {"packs": made}, timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,
@@ -114,6 +118,10 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         tiles=tiles,
     )
     return files.final, after, counts
+
+
+def _area(aoi: Aoi) -> Area:
+    return Area(aoi.id, aoi.name, aoi.profile_name, aoi.geometry)
 
 
 def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
@@ -157,19 +165,23 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
     """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
-    layers = {
-        "change": cogs.Layer("float32", float("nan"), KINDS, scale=1.0),
-        "before": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
-        "after": cogs.Layer("uint16", 0, BANDS, scale=1e-4),
-        "seen": cogs.Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing")),
-    }
-    with rasters.Mosaics(folder, layers, plan.tiles) as mosaics:
+    with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
         for tile in known:
             try:
                 for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
                     mosaics.add(name, tile, values)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
+                mosaics.add("seen", tile, _unseen(tile))
+        for tile in plan.tiles:
+            if tile.key not in tiles:
+                mosaics.add("seen", tile, _unseen(tile))
+
+
+def _unseen(tile: Tile) -> NDArray[np.uint16]:
+    """Layer `seen` of a tile that has failed ever since its first night."""
+    never = np.array([rasters.NEVER, Reason.FAILED], np.uint16)[:, None, None]
+    return np.where(tile.owned(), never, np.uint16(rasters.OUTSIDE)).astype(np.uint16)
 
 
 def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -180,8 +192,8 @@ def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, ND
     yield "after", np.where(outside, np.uint16(0), values.latest.after)
     newest = values.latest.after_day
     days = evidence.to_day(found.desk.as_of) - newest.astype(np.int32)
-    seen = np.stack([np.where(newest == 0, NEVER, days), values.latest.blind]).astype(np.uint16)
-    yield "seen", np.where(outside, np.uint16(OUTSIDE), seen)
+    seen = np.stack([np.where(newest == 0, rasters.NEVER, days), values.latest.blind]).astype(np.uint16)
+    yield "seen", np.where(outside, np.uint16(rasters.OUTSIDE), seen)
     normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
         median = normal.cropped(tile.window).median

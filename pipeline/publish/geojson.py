@@ -7,7 +7,6 @@ in a way that keeps them valid, and their rings turned. Source: RFC 7946, sectio
 """
 
 import json
-import math
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -17,14 +16,13 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import disk, grid
-from pipeline.schema import KINDS, Alert, Kind, Status
+from pipeline.publish import columns
+from pipeline.schema import Alert, Status
 
 DECIMALS = 7
 _OPEN = (Status.POSSIBLE, Status.CONFIRMED)
 _GROWN_HA = 0.01
 """One pixel."""
-_UNKNOWN = date(1970, 1, 1)
-"""Day 0: what a lone pair of rasters without dates is given."""
 
 
 def write(path: Path, alerts: Iterable[Alert]) -> None:
@@ -103,63 +101,12 @@ def _feature(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
         "type": "Feature",
         "id": alert.alert_id,
         "geometry": _rounded(json.loads(shapely.to_geojson(shape))),
-        "properties": _properties(alert, shape),
+        "properties": _plain(columns.values(alert, shape)),
     }
 
 
-def _properties(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
-    """The columns that INTERFACE promises, in its order."""
-    found = alert.detection
-    track = found.kind == Kind.TRACK
-    place = _place(shape)
-    return {
-        "alert_id": alert.alert_id,
-        "aoi": alert.aoi,
-        "kind": found.kind.value,
-        "status": alert.status.value,
-        "confidence": _number(found.confidence, 3),
-        **{f"p_{kind}": _number(p, 3) for kind, p in zip(KINDS, found.probabilities, strict=True)},
-        "first_seen": _date(found.first_seen),
-        "last_seen": _date(found.last_seen),
-        "confirmed_on": _date(alert.confirmed_on),
-        "looks": found.looks,
-        "hits": found.hits,
-        "area_ha": _number(found.area_m2 / 1e4, 4),
-        "length_m": _number(found.length_m, 1) if track else None,
-        "width_m": _number(found.width_m, 1) if track else None,
-        "grown_ha": _number(alert.grown_ha, 4),
-        "lineage": list(alert.lineage),
-        "classical_z": _number(found.z, 2),
-        "caution": list(alert.caution),
-        "mgrs": found.mgrs,
-        "lon": _number(place.x, 6),
-        "lat": _number(place.y, 6),
-        "before_scenes": list(alert.before_scenes),
-        "after_scenes": list(alert.after_scenes),
-        "model": alert.model,
-        "verdict": alert.verdict,
-        "verdict_by": alert.verdict_by,
-        "verdict_on": _date(alert.verdict_on),
-        "note": alert.note,
-    }
-
-
-def _place(shape: BaseGeometry) -> shapely.Point:
-    """A point on the shape: inside an area, half way along the longest line of a track."""
-    if shapely.get_dimensions(shape) == 2:
-        return shapely.point_on_surface(shape)
-    longest = max(shapely.get_parts(shape), key=shapely.length)
-    middle: shapely.Point = longest.interpolate(0.5, normalized=True)
-    return middle
-
-
-def _date(value: date | None) -> str | None:
-    return None if value is None or value == _UNKNOWN else value.isoformat()
-
-
-def _number(value: float, decimals: int) -> float | None:
-    """Rounded, without a negative zero; None for what is not known."""
-    return round(float(value), decimals) + 0.0 if math.isfinite(value) else None
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
 
 def _rounded(value: Any) -> Any:

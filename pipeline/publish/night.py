@@ -19,13 +19,16 @@ from types import TracebackType
 from typing import Any, Self
 
 LATEST = "latest"
+Spare = Callable[[Path], None]
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class Night:
     """Writes one night of one AOI; used with `with`, and published when that ends without an error."""
 
-    def __init__(self, out: Path, as_of: date, aoi_id: str, *, links: bool = True) -> None:
+    def __init__(
+        self, out: Path, as_of: date, aoi_id: str, *, links: bool = True, spare: Spare = lambda folder: None
+    ) -> None:
         """Name the places; nothing is touched before `with`.
 
         Args:
@@ -34,13 +37,14 @@ class Night:
             aoi_id: the AOI.
             links: `latest` holds links; False: copies, for file systems and web servers that know no links. Where
                 links cannot be made, copies are taken anyway.
+            spare: given a folder that is about to be removed; takes out of it what people have changed.
         """
         self.final = out / as_of.isoformat() / aoi_id
         self.folder = out / as_of.isoformat() / f".{aoi_id}.new"
-        self._out, self._aoi, self._links = out, aoi_id, links
+        self._out, self._aoi, self._links, self._spare = out, aoi_id, links, spare
 
     def __enter__(self) -> Self:
-        sweep(self._out, self._aoi)
+        sweep(self._out, self._aoi, self._spare)
         self.folder.mkdir(parents=True)
         return self
 
@@ -58,12 +62,12 @@ class Night:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            sweep(self._out, self._aoi)
+            sweep(self._out, self._aoi, self._spare)
             return
         _flush(self.folder)
-        swap_in(self.folder, self.final)
+        swap_in(self.folder, self.final, self._spare)
         self._show_latest()
-        sweep(self._out, self._aoi)
+        sweep(self._out, self._aoi, self._spare)
 
     def _show_latest(self) -> None:
         """Point `latest` at the newest night there is, which a repeated old night is not."""
@@ -74,30 +78,30 @@ class Night:
         aside = shown.with_name(f".{self._aoi}.new")
         if self._links and _linked(Path("..") / nights[-1] / self._aoi, aside):
             if shown.is_dir() and not shown.is_symlink():  # copies were shown before
-                swap_in(aside, shown)
+                swap_in(aside, shown, self._spare)
             else:
                 os.replace(aside, shown)
         elif newest == self.final or not shown.exists():
             shutil.copytree(newest, aside)
             _flush(aside)
-            swap_in(aside, shown)
+            swap_in(aside, shown, self._spare)
         _flush_folder(shown.parent)
 
 
-def sweep(out: Path, aoi_id: str) -> None:
+def sweep(out: Path, aoi_id: str, spare: Spare = lambda folder: None) -> None:
     """Put right what a killed run left: bring back a night that was moved aside and not replaced, remove the rest."""
     for old in sorted(out.glob(f"*/.{aoi_id}.old")):
         final = old.with_name(aoi_id)
         if not os.path.lexists(final):
             os.replace(old, final)
-        _remove(old)
+        _remove(old, spare)
     for new in sorted(out.glob(f"*/.{aoi_id}.new")):
         _remove(new)
         if not any(new.parent.iterdir()):
             new.parent.rmdir()
 
 
-def swap_in(new: Path, final: Path) -> None:
+def swap_in(new: Path, final: Path, spare: Spare = lambda folder: None) -> None:
     """Put `new` in the place of `final`, which need not exist; both lie in one folder.
 
     Where the system can exchange two names at once there is no moment without `final`; elsewhere there is a short
@@ -112,7 +116,7 @@ def swap_in(new: Path, final: Path) -> None:
         os.replace(final, old)
         os.replace(new, final)
     _flush_folder(final.parent)
-    _remove(old)
+    _remove(old, spare)
 
 
 def exchange(one: Path, other: Path) -> bool:
@@ -138,10 +142,11 @@ def _linked(target: Path, link: Path) -> bool:
     return True
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, spare: Spare = lambda folder: None) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
+        spare(path)
         shutil.rmtree(path)
 
 

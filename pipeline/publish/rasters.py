@@ -23,11 +23,18 @@ from pipeline.grid import RESOLUTION_M, Tile
 from pipeline.publish import cogs
 from pipeline.publish.cogs import Layer
 from pipeline.schema import KINDS
+from pipeline.sensors import BANDS
 
 _MARK = ".part.tif"
 
-
+OUTSIDE, NEVER = 65535, 65534
+"""Values of `seen.tif`: outside the AOI, and never seen clearly."""
 CHANGE = Layer("float32", math.nan, KINDS)
+PIXELS = Layer("uint16", 0, BANDS, scale=1e-4)
+"""`before.tif` and `after.tif`."""
+SEEN = Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing"))
+LAYERS = {"change": CHANGE, "before": PIXELS, "after": PIXELS, "seen": SEEN}
+"""The rasters of a night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,11 @@ def _frame(epsg: int, tiles: list[Tile]) -> Frame:
 def file_name(name: str, frame: Frame, main: Frame) -> str:
     """`change.tif` in the main zone of an AOI, `change_32643.tif` in others."""
     return f"{name}.tif" if frame == main else f"{name}_{frame.epsg}.tif"
+
+
+def paths_of(folder: Path, name: str) -> tuple[Path, ...]:
+    """The rasters of one name in a night's folder, one per UTM zone, the main zone first."""
+    return (*sorted(folder.glob(f"{name}.tif")), *sorted(folder.glob(f"{name}_[0-9]*.tif")))
 
 
 class Mosaics:

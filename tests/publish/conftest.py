@@ -3,54 +3,16 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 import shapely
 from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
 
-from pipeline.schema import Alert, Detection, Kind, Status
-
-
-def make_alert(
-    geometry: BaseGeometry, *, kind: Kind = Kind.CLEARING, alert_id: str = "VW-AAAAAAAA", **more: Any
-) -> Alert:
-    """A confirmed alert with a WGS84 shape; other fields of the alert or its detection by name."""
-    found = Detection(
-        kind=kind,
-        geometry=geometry,
-        footprint=geometry if shapely.get_dimensions(geometry) == 2 else geometry.buffer(1e-4),
-        area_m2=12_300.0,
-        length_m=615.0 if kind == Kind.TRACK else 0.0,
-        width_m=20.0 if kind == Kind.TRACK else 0.0,
-        probabilities=(0.91234, 0.05, 0.0),
-        confidence=0.91234,
-        hits=2,
-        looks=5,
-        first_seen=date(2025, 11, 1),
-        last_seen=date(2025, 11, 6),
-        z=4.567,
-        mgrs="43RGM",
-    )
-    names = set(Detection.__dataclass_fields__)
-    found = replace(found, **{name: value for name, value in more.items() if name in names})
-    alert = Alert(
-        alert_id=alert_id,
-        aoi="hills",
-        status=Status.CONFIRMED,
-        detection=found,
-        confirmed_on=date(2025, 11, 6),
-        grown_ha=0.25,
-        lineage=("VW-BBBBBBBB",),
-        caution=("season",),
-        before_scenes=("S2A_43RGM_1", "S2B_43RGM_2"),
-        after_scenes=("S2A_43RGM_9",),
-        model="vanwatch-s@1",
-    )
-    return replace(alert, **{name: value for name, value in more.items() if name not in names})
+from pipeline.publish import geojson, qgis
+from pipeline.schema import Alert
+from tests.publish import planted
 
 
 def positions(coordinates: Any) -> Iterator[list[float]]:
@@ -124,5 +86,21 @@ def check() -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A night's folder with everything for QGIS in it; for reading only."""
+    folder = tmp_path_factory.mktemp("published")
+    planted.write_rasters(folder)
+    geojson.write(folder / "alerts.geojson", planted.alerts())
+    qgis.write(
+        folder,
+        planted.alerts(),
+        area=planted.AREA,
+        as_of=planted.NIGHT,
+        blind_after_days=planted.BLIND_AFTER_DAYS,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
 def alert_of() -> Callable[..., Alert]:
-    return make_alert
+    return planted.make_alert

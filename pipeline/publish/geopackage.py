@@ -1,0 +1,219 @@
+"""GeoPackage: what an analyst opens and edits in QGIS.
+
+In: alerts, blind places and the AOI. Out: one file, the same bytes for the same alerts; written aside and renamed.
+Knows no styles but as text, and no folder of nights.
+
+Sources: OGC 12-128r18 (GeoPackage 1.3); the table `layer_styles` is QGIS's own.
+"""
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import shapely
+
+from pipeline import disk
+from pipeline.publish import columns, geojson
+from pipeline.publish.blind import Blind
+from pipeline.publish.columns import COLUMNS
+from pipeline.publish.verdicts import PUBLISHED
+from pipeline.schema import Alert
+
+_FIRST = ("alert_id", "kind", "status", "verdict", "note", "confidence", "first_seen", "last_seen", "confirmed_on")
+"""What an analyst reads first; the other columns follow in their order."""
+ORDER = (*_FIRST, *(column.name for column in COLUMNS if column.name not in _FIRST))
+_DTYPES: dict[str, Any] = {
+    "text": "str",
+    "real": "Float64",
+    "int": "Int32",
+    "date": "datetime64[ms, UTC]",
+    "list": "str",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The AOI, as its layer tells of it."""
+
+    id: str
+    name: str
+    profile: str
+    geometry: shapely.geometry.base.BaseGeometry
+    """WGS84 polygons."""
+
+
+def write(
+    path: Path,
+    alerts: Iterable[Alert],
+    *,
+    blind: Sequence[Blind],
+    area: Area,
+    as_of: date,
+    styles: Mapping[str, str] | None = None,
+) -> None:
+    """Write the layers `alerts`, `tracks`, `blind` and `aoi`.
+
+    Args:
+        path: of the file; one that is there is replaced, and whoever has it open keeps what he has.
+        alerts: in any order, open and ended ones.
+        blind: where nothing was seen.
+        area: the AOI.
+        as_of: the night; stands in the file as its date of change.
+        styles: QML by layer, embedded as the layers' own styles.
+
+    Raises:
+        WriteError: the disk is full, or the folder may not be written to.
+    """
+    tables = _tables(sorted(alerts, key=lambda alert: alert.alert_id), blind, area, as_of)
+    aside = path.with_name(f".{path.stem}.part.gpkg")
+    with disk.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            aside.unlink(missing_ok=True)
+            with _dated(as_of):
+                for name, (table, kind) in tables.items():
+                    pyogrio.write_dataframe(
+                        table,
+                        aside,
+                        layer=name,
+                        driver="GPKG",
+                        geometry_type=kind,
+                        promote_to_multi=True,
+                        FID="fid",
+                        VERSION="1.3",
+                    )
+            _complete(aside, styles or {}, as_of)
+            _flush(aside)
+            os.replace(aside, path)
+        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as err:
+            raise OSError(f"{path.name}: {err}") from err
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _tables(
+    alerts: Sequence[Alert], blind: Sequence[Blind], area: Area, as_of: date
+) -> dict[str, tuple[gpd.GeoDataFrame, str]]:
+    shapes = [(alert, geojson.neat(alert.detection.geometry)) for alert in alerts]
+    lines = [pair for pair in shapes if shapely.get_dimensions(pair[1]) == 1]
+    areas = [pair for pair in shapes if shapely.get_dimensions(pair[1]) == 2]
+    places = gpd.GeoDataFrame(
+        {
+            "reason": pd.array([place.reason for place in blind], dtype="str"),
+            "days": pd.array([place.days for place in blind], dtype="Int32"),
+            "area_km2": pd.array([round(place.area_km2, 3) for place in blind], dtype="Float64"),
+        },
+        geometry=[place.geometry for place in blind],
+        crs=4326,
+    )
+    whole = {
+        "aoi": [area.id],
+        "name": [area.name],
+        "profile": [area.profile],
+        "as_of": pd.to_datetime([as_of], utc=True),
+    }
+    return {
+        "aoi": (gpd.GeoDataFrame(whole, geometry=[area.geometry], crs=4326), "MultiPolygon"),
+        "blind": (places, "MultiPolygon"),
+        "alerts": (_frame(areas), "MultiPolygon"),
+        "tracks": (_frame(lines), "MultiLineString"),
+    }
+
+
+def _frame(pairs: Sequence[tuple[Alert, Any]]) -> gpd.GeoDataFrame:
+    rows = [columns.values(alert, shape) for alert, shape in pairs]
+    types = {column.name: column.type for column in COLUMNS}
+    data = {name: pd.array(_cells(rows, name, types[name]), dtype=_DTYPES[types[name]]) for name in ORDER}
+    return gpd.GeoDataFrame(data, geometry=[shape for _, shape in pairs], crs=4326)
+
+
+def _cells(rows: Sequence[dict[str, Any]], name: str, kind: str) -> list[Any]:
+    if kind == "date":
+        return [None if row[name] is None else pd.Timestamp(row[name], tz="UTC") for row in rows]
+    return [", ".join(row[name]) if kind == "list" else row[name] for row in rows]
+
+
+@contextmanager
+def _dated(as_of: date) -> Iterator[None]:
+    """GDAL writes the time of day into each file that it makes; here it is the night."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{as_of.isoformat()}T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def _complete(path: Path, styles: Mapping[str, str], as_of: date) -> None:
+    """Styles, what was published, and the time of an edit; the journal stays the plain one (D29)."""
+    moment = f"{as_of.isoformat()}T00:00:00.000Z"
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        if styles:
+            database.execute(_STYLES)
+            database.execute(
+                "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
+                "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
+                (moment,),
+            )
+            for number, (layer, qml) in enumerate(sorted(styles.items()), start=1):
+                row = (number, layer, f"vanwatch {layer}", qml, f"How Vanwatch shows {layer}", moment)
+                database.execute(
+                    "INSERT INTO layer_styles VALUES (?, '', '', ?, 'geom', ?, ?, '', 1, ?, '', NULL, ?)", row
+                )
+        for layer in ("alerts", "tracks"):
+            _number(database, layer)
+        database.execute(f"CREATE TABLE {PUBLISHED} (alert_id TEXT PRIMARY KEY, verdict TEXT, note TEXT)")
+        for layer in ("alerts", "tracks"):
+            database.execute(f"INSERT INTO {PUBLISHED} SELECT alert_id, verdict, note FROM {layer}")
+            database.execute(_TRIGGER.format(layer=layer))
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+
+
+def fid_of(alert_id: str) -> int:
+    """The number of an alert's feature, the same every night.
+
+    QGIS edits features by number: whoever still looks at last night's layer when the file changes under it must not
+    write a verdict on another alert.
+    """
+    return (1 << 48) + int.from_bytes(hashlib.sha256(alert_id.encode()).digest()[:5])
+
+
+def _number(database: sqlite3.Connection, layer: str) -> None:
+    """Give features and index their lasting numbers; the triggers would call functions that only GDAL has."""
+    where = "WHERE type = 'trigger' AND tbl_name = ?"
+    triggers = database.execute(f"SELECT name, sql FROM sqlite_master {where}", (layer,)).fetchall()
+    for name, _ in triggers:
+        database.execute(f'DROP TRIGGER "{name}"')
+    for old, alert_id in database.execute(f"SELECT fid, alert_id FROM {layer}").fetchall():
+        database.execute(f"UPDATE {layer} SET fid = ? WHERE fid = ?", (fid_of(alert_id), old))
+        database.execute(f"UPDATE rtree_{layer}_geom SET id = ? WHERE id = ?", (fid_of(alert_id), old))
+    for _, text in triggers:
+        database.execute(text)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+_STYLES = """CREATE TABLE layer_styles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
+    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
+    update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))
+)"""
+_TRIGGER = """CREATE TRIGGER {layer}_verdict AFTER UPDATE OF verdict, note ON {layer}
+WHEN coalesce(NEW.verdict, '') <> coalesce(OLD.verdict, '') OR coalesce(NEW.note, '') <> coalesce(OLD.note, '')
+BEGIN
+    UPDATE {layer} SET verdict_on = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE fid = NEW.fid;
+END"""

@@ -1,0 +1,115 @@
+"""A night's folder made without a pipeline: rasters of a small place, and alerts of every kind and status on it."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from rasterio import features
+from shapely import LineString, box
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import grid
+from pipeline.publish import rasters
+from pipeline.publish.geopackage import Area
+from pipeline.schema import Alert, Detection, Kind, Reason, Status
+
+NIGHT = date(2025, 11, 7)
+PLACE = box(77.0, 29.0, 77.03, 29.02)
+AREA = Area("hills", "The hills", "forest", PLACE)
+CLEARING, CAMP = box(77.010, 29.010, 77.014, 29.013), box(77.020, 29.005, 77.0204, 29.0054)
+TRACK = LineString([(77.004, 29.003), (77.008, 29.006), (77.012, 29.005)])
+BLIND_AFTER_DAYS = 12
+
+
+def make_alert(
+    geometry: BaseGeometry, *, kind: Kind = Kind.CLEARING, alert_id: str = "VW-AAAAAAAA", **more: Any
+) -> Alert:
+    """A confirmed alert with a WGS84 shape; other fields of the alert or its detection by name."""
+    found = Detection(
+        kind=kind,
+        geometry=geometry,
+        footprint=geometry if shapely.get_dimensions(geometry) == 2 else geometry.buffer(1e-4),
+        area_m2=12_300.0,
+        length_m=615.0 if kind == Kind.TRACK else 0.0,
+        width_m=20.0 if kind == Kind.TRACK else 0.0,
+        probabilities=(0.91234, 0.05, 0.0),
+        confidence=0.91234,
+        hits=2,
+        looks=5,
+        first_seen=date(2025, 11, 1),
+        last_seen=date(2025, 11, 6),
+        z=4.567,
+        mgrs="43RGM",
+    )
+    names = set(Detection.__dataclass_fields__)
+    found = replace(found, **{name: value for name, value in more.items() if name in names})
+    alert = Alert(
+        alert_id=alert_id,
+        aoi="hills",
+        status=Status.CONFIRMED,
+        detection=found,
+        confirmed_on=date(2025, 11, 6),
+        grown_ha=0.25,
+        lineage=("VW-BBBBBBBB",),
+        caution=("season",),
+        before_scenes=("S2A_43RGM_1", "S2B_43RGM_2"),
+        after_scenes=("S2A_43RGM_9",),
+        model="vanwatch-s@1",
+    )
+    return replace(alert, **{name: value for name, value in more.items() if name not in names})
+
+
+def alerts() -> tuple[Alert, ...]:
+    """A confirmed clearing, a possible camp, a confirmed track, and a dismissed clearing."""
+    seen = {"first_seen": date(2025, 11, 1), "last_seen": date(2025, 11, 6)}
+    return (
+        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", **seen),
+        make_alert(
+            CAMP,
+            kind=Kind.CAMP,
+            alert_id="VW-CCCCCCCC",
+            status=Status.POSSIBLE,
+            confirmed_on=None,
+            caution=(),
+            hits=1,
+            **seen,
+        ),
+        make_alert(TRACK, kind=Kind.TRACK, alert_id="VW-TTTTTTTT", probabilities=(0.0, 0.02, 0.97), **seen),
+        make_alert(box(77.025, 29.015, 77.026, 29.016), alert_id="VW-DDDDDDDD", status=Status.DISMISSED, **seen),
+    )
+
+
+def write_rasters(folder: Path) -> None:
+    """Forest with a bare clearing in it; a corner under cloud for 40 days, another never seen."""
+    tiles = grid.tiles_over(PLACE, tile_px=512)
+    with rasters.Mosaics(folder, rasters.LAYERS, tiles) as mosaics:
+        for tile in tiles:
+            for name, values in _layers(tile).items():
+                mosaics.add(name, tile, values)
+
+
+def _layers(tile: grid.Tile) -> dict[str, np.ndarray]:
+    owned, shape = tile.owned(), tile.window.shape
+    rng = np.random.default_rng(5)
+    texture = rng.normal(0, 60, shape)
+    forest = np.array([250, 450, 300, 2600, 1500, 700])[:, None, None] + texture
+    bare = np.array([900, 1200, 1600, 2300, 3000, 2600])[:, None, None] + texture
+    epsg, transform = tile.granule.epsg, tile.granule.transform(tile.window)
+    hit = _inside(grid.reproject(CLEARING.segmentize(0.001), 4326, epsg), shape, transform)
+    track = _inside(grid.reproject(TRACK, 4326, epsg).buffer(10), shape, transform)
+    before = np.where(owned, forest, 0).astype(np.uint16)
+    after = np.where(owned, np.where(hit, bare, forest), 0).astype(np.uint16)
+    change = np.where(owned, np.stack([hit * 0.9, hit * 0.4, track * 0.9]), np.nan).astype(np.float32)
+    cloudy = _inside(grid.reproject(box(77.0, 29.012, 77.006, 29.02), 4326, epsg), shape, transform)
+    never = _inside(grid.reproject(box(77.026, 29.0, 77.03, 29.003), 4326, epsg), shape, transform)
+    days = np.where(never, rasters.NEVER, np.where(cloudy, 40, 1))
+    reason = np.where(never, Reason.NODATA, np.where(cloudy, Reason.CLOUD, Reason.CLEAR))
+    seen = np.where(owned, np.stack([days, reason]), rasters.OUTSIDE).astype(np.uint16)
+    return {"before": before, "after": after, "change": change, "seen": seen}
+
+
+def _inside(shape: shapely.Geometry, size: tuple[int, int], transform: object) -> np.ndarray:
+    return features.geometry_mask([shape], size, transform, invert=True)
