@@ -26,7 +26,7 @@ from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
 from pipeline.ledger.nights import Books
-from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, task, verdicts, workers
+from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, task, typed, verdicts, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
@@ -268,6 +268,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     started = time.perf_counter()
     before = books.load(desk.as_of, scenes_since=plan.scenes_since(desk))
     attempt = books.attempt(desk.as_of)
+    unread = typed.gather(place.out, desk.aoi.id, books.database, as_of=desk.as_of)
     tonight = plan.make(desk, before)
     jobs = _jobs(place, desk, tonight, (before, attempt))
     planned = time.perf_counter()
@@ -285,7 +286,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         desk=desk,
         plan=replace(tonight, ledger=ledger),
         answers=tuple(answers),
-        failed=parts + tonight.problems,
+        failed=parts + unread + tonight.problems,
         before=before,
         said=verdicts.standing(books.database, desk.aoi.id, desk.as_of),
         seconds={"plan": planned - started, "tiles": worked - planned},
@@ -305,7 +306,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     desk.store.sweep(before, after)
     for line in night.outlook.alarms:
         log.warning("%s", line)
-    return AoiReport(desk.aoi.id, desk.as_of, "", parts, counts, folder, night.outlook.alarms)
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, counts, folder, night.outlook.alarms)
 
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:
