@@ -26,10 +26,10 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
             yield model.__name__, name
 
 
-def dismiss_all(place: run.Home, on: date) -> None:
+def dismiss_largest(place: run.Home, on: date) -> None:
     told = json.loads((place.out / "latest" / "planted-world" / "alerts.geojson").read_text())
-    said = tuple(Verdict(feature["id"], "dismissed", "", "", on) for feature in told["features"])
-    assert verdicts.say(place.ledger, said).added
+    largest = max(told["features"], key=lambda feature: feature["properties"]["area_ha"])
+    assert verdicts.say(place.ledger, (Verdict(largest["id"], "dismissed", "", "", on),)).added == 1
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_a_night_reads_every_knob(
     with serve.serve(world.items) as url:
         demo.point_to(place, url)
         run.over(place, world.nights[:1], replace(local, catalog=""))
-        dismiss_all(place, world.nights[0])
+        dismiss_largest(place, world.nights[0])
         run.over(place, world.nights[1:2], replace(local, catalog=""))
     areas.listing(place.folder)
     expected = {*fields(config.Profile), *fields(config.Catalog)}
