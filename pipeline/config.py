@@ -19,7 +19,7 @@ PATCH_PX = 256
 on the tile size."""
 
 
-_NOT_PROFILES = ("catalogs", "train")
+_NOT_PROFILES = ("catalogs", "deployment", "train")
 
 
 class Model(BaseModel):
@@ -246,6 +246,15 @@ def load_profile(path: Path, overrides: dict[str, Any] | None = None, *, source:
     if not overrides:
         return profile
     return _validate(Profile, _merged(values, overrides), f"{source or path}: properties.overrides")
+
+
+def load(model: type[T], path: Path) -> T:
+    """Read a TOML file as a model.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or a key or value is wrong.
+    """
+    return _validate(model, _read_toml(path), str(path))
 
 
 def profile_paths(folder: Path) -> tuple[Path, ...]:

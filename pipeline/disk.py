@@ -51,6 +51,18 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
                 handle.flush()
                 os.fsync(handle.fileno())
             os.replace(aside, path)
+            _flush_name(path.parent)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def _flush_name(folder: Path) -> None:
+    """A new name in a folder is on the disk: what is committed afterwards may rely on it."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

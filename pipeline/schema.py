@@ -113,6 +113,8 @@ class Scene:
     """Every id under which this acquisition was listed, the discarded ones too."""
     datatake: datetime | None = None
     """When its datatake began (UTC): the same in all catalogues. None where the catalogue does not tell."""
+    listed: tuple[tuple[str, str], ...] = ()
+    """Catalogue and item id of every listing of this acquisition, the discarded ones too."""
 
     @property
     def solar_day(self) -> date:

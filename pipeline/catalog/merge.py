@@ -161,7 +161,12 @@ def _one(group: Sequence[_Listed]) -> Scene:
         cloud_pct=next((scene.cloud_pct for scene in told if scene.cloud_pct is not None), None),
         parts=tuple(entry.part for entry in kept),
         item_ids=tuple(sorted({name for scene in told for name in scene.item_ids})),
+        listed=tuple(sorted({item for scene in told for item in _listed(scene)})),
     )
+
+
+def _listed(scene: Scene) -> tuple[tuple[str, str], ...]:
+    return scene.listed or tuple((part.catalog, part.item_id) for part in scene.parts)
 
 
 def _preference(entry: _Listed) -> tuple[float, float, int]:

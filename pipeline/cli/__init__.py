@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import areas, models, nights
+from pipeline.cli import areas, models, nights, status
 from pipeline.errors import InputError, PartError
 
 
@@ -26,7 +26,7 @@ def _setup(
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
-    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio"):
+    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
@@ -45,6 +45,7 @@ for _name, _about in _ABOUT:
     _aoi.command(_name)(_about)
 app.add_typer(_aoi, name="aoi")
 app.command()(nights.demo)
+app.command()(status.status)
 
 
 def main() -> None:

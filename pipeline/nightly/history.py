@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.config import Profile
 from pipeline.grid import Granule, Window
 from pipeline.nightly import state
-from pipeline.nightly.workers import Workers
+from pipeline.nightly.workers import Outcome, Workers
 from pipeline.normal import seasonal
 from pipeline.scenes import blocks, inspect
 from pipeline.schema import Inspected, Reason, Scene
@@ -39,13 +40,28 @@ class InspectJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A scene that could not be used, and why."""
+
+    scene: Scene
+    why: str
+    final: bool
+    """True where trying again is useless."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What the past of a granule gives."""
 
     scenes: tuple[Inspected, ...]
     """For the normal; empty if there are fewer than `MIN_HISTORY`."""
-    problems: tuple[str, ...]
-    """Scenes that could not be used, each with its reason."""
+    lost: tuple[Lost, ...]
+    """Scenes that could not be used."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The same for people, a line each."""
+        return tuple(f"history {lost.scene.scene_id}: {lost.why}" for lost in self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     ranked = seasonal.rank(past.scenes, past.anchor, rules)
     windows = inspect.sample_windows(past.granule, past.area)
     known: dict[str, inspect.Samples | None] = {}
-    problems: list[str] = []
+    lost: list[Lost] = []
 
     def fetch(first: Scene) -> None:
         start = ranked.index(first)
@@ -78,7 +94,7 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
         for outcome in crew.run(sample, jobs, label=f"{label}: history"):
             known[outcome.job.scene.scene_id] = outcome.result
             if outcome.result is None:
-                problems.append(f"history {outcome.job.scene.scene_id}: {outcome.error}")
+                lost.append(_lost(outcome))
 
     inside = _inside(past, windows)
 
@@ -92,16 +108,20 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     usable = [samples for scene in chosen if (samples := known[scene.scene_id]) is not None]
     reference = inspect.reference(usable) if len(usable) >= MIN_HISTORY else None
     if reference is None:
-        return History((), tuple(problems))
+        return History((), tuple(lost))
     save_reference(past.reference, reference)
     jobs = [InspectJob(s, windows, past.profile, past.reference, past.scratch) for s in chosen]
     outcomes = crew.run(judge, jobs, label=f"{label}: history")
-    problems += [f"history {o.job.scene.scene_id}: {o.error}" for o in outcomes if o.result is None]
+    lost += [_lost(outcome) for outcome in outcomes if outcome.result is None]
     judged = tuple(o.result for o in outcomes if o.result is not None)
     if len(judged) < MIN_HISTORY:
         past.reference.unlink()
-        return History((), tuple(problems))
-    return History(judged, tuple(problems))
+        return History((), tuple(lost))
+    return History(judged, tuple(lost))
+
+
+def _lost(outcome: Outcome[InspectJob, Any]) -> Lost:
+    return Lost(outcome.job.scene, outcome.error, outcome.final)
 
 
 def clear(samples: inspect.Samples) -> NDArray[np.bool_]:

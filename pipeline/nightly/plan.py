@@ -16,7 +16,7 @@ from pipeline.aoi import Aoi, area_km2
 from pipeline.catalog import complete, merge
 from pipeline.config import PATCH_PX, Catalog
 from pipeline.grid import Granule, Tile
-from pipeline.nightly import history, state, task
+from pipeline.nightly import entries, history, state, task
 from pipeline.nightly.workers import Workers
 from pipeline.normal import keep, seasonal
 from pipeline.scenes import inspect
@@ -39,6 +39,8 @@ class Plan:
     granules: tuple[str, ...]
     ledger: dict[str, dict[str, Any]]
     """The state's ledger with tonight's decisions."""
+    past: dict[str, dict[str, Any]]
+    """Ledger entries of scenes that were considered only for the normal."""
     problems: tuple[str, ...]
     """What went wrong and is not fatal."""
     uncovered_km2: float
@@ -68,6 +70,11 @@ def visible(scene: Scene, as_of: date) -> bool:
         return False
     late = scene.published is not None and scene.published.date() > as_of
     return not late or (scene.published is not None and scene.published - scene.sensed > BACKFILL)
+
+
+def scenes_since(desk: Desk) -> date:
+    """No scene of tonight's search for looks was sensed before: solar and UTC days may differ by one."""
+    return desk.as_of - timedelta(days=desk.aoi.profile.search.window_days + 1)
 
 
 def make(desk: Desk, before: state.Manifest) -> Plan:
@@ -101,6 +108,7 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         new=new,
         granules=tuple(g.mgrs for g in granules),
         ledger=ledger,
+        past=entries.of_history(past.values(), desk.as_of, besides=ledger),
         problems=found.problems + tuple(line for each in past.values() for line in each.problems),
         uncovered_km2=max(0.0, uncovered) if uncovered > 1e-3 * desk.aoi.area_km2 else 0.0,
         catalog=found.catalog,
@@ -174,8 +182,8 @@ def _new(
 ) -> tuple[dict[Granule, tuple[Inspected, ...]], dict[str, dict[str, Any]]]:
     """Judge the scenes that were not used yet, and write the decisions into the ledger."""
     since = desk.as_of - timedelta(days=desk.aoi.profile.search.window_days)
-    ledger = dict(before.ledger)
     recent = [scene for scene in scenes if scene.solar_day >= since]
+    ledger = before.ledger | entries.listed_again(recent, before.ledger)
     fresh = [left for scene in recent if (left := unused(scene, ledger.get(scene.scene_id, {}))) is not None]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
@@ -185,7 +193,8 @@ def _new(
         jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
     new: dict[Granule, list[Inspected]] = {}
     for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
-        entry = ledger[outcome.job.scene.scene_id] = _entry(outcome.job.scene, desk.as_of, before)
+        scene = outcome.job.scene
+        entry = ledger[scene.scene_id] = entries.of_look(scene, desk.as_of, before.ledger.get(scene.scene_id, {}))
         compared = outcome.job.reference is not None and outcome.job.reference.is_file()
         if outcome.result is None:  # what cannot be told without other scenes is asked again when there are some
             state_of = ("refused" if compared else "waiting") if outcome.final else "failed"
@@ -195,12 +204,7 @@ def _new(
             why = f"fewer than {history.MIN_HISTORY} clear earlier scenes to compare with"
             entry |= {"state": "waiting", "why": why}
             continue
-        entry |= {
-            "state": "used",
-            "offsets": [[o.dn, o.method, o.evidence] for o in outcome.result.offsets],
-            "shift": [outcome.result.shift.row_px, outcome.result.shift.col_px, outcome.result.shift.evidence],
-            "corrected": outcome.result.shift.corrected,
-        }
+        entry |= entries.decisions(outcome.result)
         new.setdefault(outcome.job.scene.granule, []).append(outcome.result)
     ordered = {g: tuple(sorted(found, key=lambda i: (i.scene.sensed, i.scene.scene_id))) for g, found in new.items()}
     return ordered, ledger
@@ -223,17 +227,3 @@ def unused(scene: Scene, entry: Mapping[str, Any]) -> Scene | None:
         return scene
     late = merge.late_parts(scene, entry.get("datastrips", ()))
     return replace(scene, parts=late) if late else None
-
-
-def _entry(scene: Scene, as_of: date, before: state.Manifest) -> dict[str, Any]:
-    earlier = before.ledger.get(scene.scene_id, {})
-    known = earlier.get("datastrips", []) if earlier.get("state") == "used" else []
-    return {
-        "sensed": scene.sensed.isoformat(),
-        "mgrs": scene.granule.mgrs,
-        "items": list(scene.item_ids),
-        "revision": scene.revision,
-        "datastrips": [*known, *(part.datastrip for part in scene.parts)],
-        "night": as_of.isoformat(),
-        "cloud_pct": scene.cloud_pct,
-    }

@@ -8,20 +8,24 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline import aoi as areas
-from pipeline import config, disk
+from pipeline import config, deployment, disk
 from pipeline.aoi import Aoi
 from pipeline.catalog import search
 from pipeline.config import Catalog
 from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.grid import Granule, Tile
-from pipeline.nightly import deliver, evict, plan, state, task, workers
+from pipeline.ledger import database
+from pipeline.ledger.database import Database
+from pipeline.ledger.manifest import Done
+from pipeline.ledger.nights import Books
+from pipeline.nightly import blindness, deliver, evict, plan, state, task, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
@@ -31,6 +35,8 @@ from pipeline.schema import Inspected
 log = logging.getLogger(__name__)
 Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
 """An AOI, and its catalogues in fail-over order."""
+ALARM = 3
+"""Exit code of a night that was done whole while an AOI is blind, or its catalogue silent, for longer than allowed."""
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 
 
@@ -42,6 +48,8 @@ class Home:
     out: Path
     state: Path
     weights: Path = BUILT_IN_WEIGHTS
+    database: str = ""
+    """URL of the ledger; empty for a file in the state folder."""
 
     @property
     def aois(self) -> Path:
@@ -53,10 +61,20 @@ class Home:
         """Folder of the profiles and catalogues."""
         return self.folder / "configs"
 
+    @property
+    def ledger(self) -> str:
+        """URL of the ledger."""
+        return self.database or database.default_url(self.state)
+
 
 def home(folder: Path) -> Home:
-    """The usual places below a folder."""
-    return Home(folder, folder / "out", folder / "state")
+    """The places of a deployment: below a folder, unless `configs/deployment.toml` says otherwise.
+
+    Raises:
+        ConfigError: that file is wrong.
+    """
+    told = deployment.load(folder)
+    return Home(folder, told.out, told.state, database=told.database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,8 @@ class AoiReport:
     """Alerts by status, scenes used and refused, tiles."""
     folder: Path | None = None
     """Where the results lie."""
+    alarms: tuple[str, ...] = ()
+    """What somebody should look into: the AOI is blind, or its catalogue silent, for longer than its profile allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +119,12 @@ class Report:
     def exit_code(self) -> int:
         """0 all done, 1 some part failed."""
         return 1 if any(night.error or night.failed for night in self.nights) else 0
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Of the last night of each AOI: those of earlier ones are past."""
+        last = {night.aoi: night.alarms for night in self.nights}
+        return tuple(line for lines in last.values() for line in lines)
 
 
 def chosen_aois(place: Home, names: Sequence[str]) -> tuple[Aoi, ...]:
@@ -184,34 +210,48 @@ def over(place: Home, days: Sequence[date], options: Options) -> Report:
         InputError: something that the user gave is wrong; nothing was changed.
     """
     nights, chosen = sorted(days), watched(place, options)
-    with state.locked(place.state):
+    with contextlib.ExitStack() as stack:
+        # what the user named is tried before a folder is made
+        crew = stack.enter_context(_connected(place, options)) if options.scheduler else None
+        if database.file_of(place.ledger) is None:
+            database.check(place.ledger)
+        stack.enter_context(state.locked(place.state))
+        books = stack.enter_context(database.opened(place.ledger))
         for item, _ in chosen:
-            with contextlib.suppress(StateError):  # a damaged state is that AOI's failure, told when its turn comes
-                state.Store(place.state / item.id).load(nights[0])
-        with _connected(place, options) as crew:
-            return Report(tuple(_nights(place, nights, chosen, crew)))
+            state.Store(place.state / item.id).refuse_earlier_form()
+            Books(books, item.id).load(nights[0], scenes_since=nights[0])
+        crew = crew or stack.enter_context(_connected(place, options))
+        return Report(tuple(_nights(place, nights, chosen, (crew, books))))
 
 
 def _connected(place: Home, options: Options) -> Any:
     return workers.connect(options.scheduler, workers=options.workers, scratch=place.state / "scratch")
 
 
-def _nights(place: Home, days: Sequence[date], chosen: Sequence[Watched], crew: Workers) -> list[AoiReport]:
+def _nights(
+    place: Home, days: Sequence[date], chosen: Sequence[Watched], tools: tuple[Workers, Database]
+) -> list[AoiReport]:
+    crew, ledger = tools
     reports = []
     for day in days:
         for item, catalogs in chosen:
             store, scratch = state.Store(place.state / item.id), place.state / "scratch" / item.id
-            reports.append(_guarded(place, Desk(item, day, catalogs, store, scratch, crew), _one))
+            desk, books = Desk(item, day, catalogs, store, scratch, crew), Books(ledger, item.id)
+            report = _guarded(place, desk, books)
+            if report.error:
+                with contextlib.suppress(StateError):  # the report tells it all the same
+                    books.failed(day, report.error)
+            reports.append(report)
     return reports
 
 
-def _guarded(place: Home, desk: Desk, job: Callable[[Home, Desk], AoiReport]) -> AoiReport:
+def _guarded(place: Home, desk: Desk, books: Books) -> AoiReport:
     """One AOI's failure is its own."""
     shutil.rmtree(desk.scratch, ignore_errors=True)
     try:
         with disk.writing(desk.scratch):
             desk.scratch.mkdir(parents=True, exist_ok=True)
-        return job(place, desk)
+        return _one(place, desk, books)
     except VanwatchError as err:
         log.error("%s %s: %s", desk.aoi.id, desk.as_of, err)
         return AoiReport(desk.aoi.id, desk.as_of, str(err))
@@ -222,12 +262,13 @@ def _guarded(place: Home, desk: Desk, job: Callable[[Home, Desk], AoiReport]) ->
         shutil.rmtree(desk.scratch, ignore_errors=True)
 
 
-def _one(place: Home, desk: Desk) -> AoiReport:
+def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     """One night of one AOI: plan, tiles, alerts, files, commit."""
     started = time.perf_counter()
-    before = desk.store.load(desk.as_of)
+    before = books.load(desk.as_of, scenes_since=plan.scenes_since(desk))
+    attempt = books.attempt(desk.as_of)
     tonight = plan.make(desk, before)
-    jobs = _jobs(place, desk, tonight, before)
+    jobs = _jobs(place, desk, tonight, (before, attempt))
     planned = time.perf_counter()
     store = blocks.BlockStore(desk.scratch, desk.aoi.profile.read)
     eviction = evict.Eviction(jobs, store, halo_px=deliver.card_of(place.weights, desk.aoi).halo_px)
@@ -238,21 +279,35 @@ def _one(place: Home, desk: Desk) -> AoiReport:
     if jobs and not answers:
         return AoiReport(desk.aoi.id, desk.as_of, f"all {len(jobs)} tiles failed; the first: {failed[0]}", failed)
     ledger = _with_failures(tonight, outcomes)
-    problems = failed + tonight.problems + _unread(ledger, desk.as_of)
+    parts = failed + _unread(ledger, desk.as_of)
     night = deliver.Night(
         desk=desk,
         plan=replace(tonight, ledger=ledger),
         answers=tuple(answers),
-        failed=problems,
+        failed=parts + tonight.problems,
         before=before,
         seconds={"plan": planned - started, "tiles": worked - planned},
     )
+    night = blindness.watched(night, books)
     folder, after, counts = deliver.publish(night, out=place.out, weights=place.weights)
-    desk.store.commit(before, after)
-    return AoiReport(desk.aoi.id, desk.as_of, "", failed + _unread(ledger, desk.as_of), counts, folder)
+    done = Done(
+        after=replace(after, clear_days=blindness.clear_days(night)),
+        attempt=attempt,
+        catalog=tonight.catalog,
+        history=tonight.past,
+        looks=tuple((scene, a.tile.key, pixels) for a in answers for scene, pixels in sorted(a.seen.items())),
+        failed=parts,
+        outlook=night.outlook,
+    )
+    books.commit(before, done)
+    desk.store.sweep(before, after)
+    for line in night.outlook.alarms:
+        log.warning("%s", line)
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts, counts, folder, night.outlook.alarms)
 
 
-def _jobs(place: Home, desk: Desk, tonight: Plan, before: state.Manifest) -> list[TileJob]:
+def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:
+    before, attempt = start
     history: dict[Granule, tuple[Inspected, ...]] = tonight.history
     return [
         TileJob(
@@ -266,6 +321,7 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, before: state.Manifest) -> lis
             store=desk.store,
             scratch=desk.scratch,
             before=before.tiles.get(tile.key, ""),
+            attempt=attempt,
         )
         for tile in tonight.tiles
     ]

@@ -1,19 +1,21 @@
-"""What one night leaves to the next: a manifest and the arrays that it names, committed together or not at all.
+"""The arrays that one night leaves to the next, and the lock of a run.
 
-`state/<aoi>/night.json` is the last whole night. Arrays lie beside it under names of their own night and are never
-changed in place; replacing the manifest is the commit, so a killed run leaves the last night whole. The night before
-is kept too (`before.json`): running the same night again starts from there and gives the same result.
+`state/<aoi>/arrays/` holds a file per tile under the name of its night; none is ever changed in place. The ledger names
+those of the last whole night, in one transaction: so arrays and ledger change together or not at all. A run that is
+killed leaves files that nothing names, and the next one sweeps them. Those of the night before are kept too: running
+the same night again starts from there and gives the same result.
 """
 
 import fcntl
 import io
-import json
+import os
 import re
+import socket
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,31 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import disk, grid
+from pipeline import disk
 from pipeline.errors import ConfigError, StateError
+from pipeline.ledger.manifest import Manifest
 
-FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The state of one AOI after a night."""
-
-    as_of: date | None = None
-    """The night; None before the first."""
-    granules: tuple[str, ...] = ()
-    """MGRS tiles that share the AOI out among them; kept, so that a place never changes hands."""
-    ledger: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Scene id to what became of it: revision, used or refused and why, tiles whose read failed."""
-    alerts: tuple[dict[str, Any], ...] = ()
-    """Records of all alerts ever raised."""
-    tiles: dict[str, str] = field(default_factory=dict)
-    """Tile key to the file of its arrays."""
+__all__ = ["Manifest", "Store", "arrays_name", "load_arrays", "locked", "save_arrays"]
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The state folder of one AOI."""
+    """The folder of one AOI's arrays."""
 
     folder: Path
 
@@ -59,65 +46,64 @@ class Store:
         """Where normals are kept; they can always be rebuilt."""
         return self.folder / "normals"
 
-    def load(self, as_of: date) -> Manifest:
-        """The manifest that a night starts from.
+    def refuse_earlier_form(self) -> None:
+        """Raise ConfigError where a version without a database has left its state."""
+        old = self.folder / "night.json"
+        if old.exists():
+            raise ConfigError(
+                f"{old}: is the state of a version that had no database; move {self.folder} away, and make the state "
+                "again by running the nights since then with 'vanwatch nightly --as-of DATE', oldest first"
+            )
+
+    def sweep(self, before: Manifest, after: Manifest) -> None:
+        """Drop arrays that neither night names, and normals of earlier periods.
 
         Raises:
-            ConfigError: a later night has already been run.
-            StateError: a manifest is missing or cannot be read.
+            WriteError: the folder cannot be written to.
         """
-        last = _read(self.folder / "night.json")
-        if last.as_of is None or last.as_of < as_of:
-            return last
-        if last.as_of == as_of:
-            before = self.folder / "before.json"
-            if not before.exists():
-                raise StateError(f"{before}: is missing, and {as_of} starts from it; restore it, or run a later night")
-            return _read(before)
-        raise ConfigError(
-            f"{self.folder}: the last night is {last.as_of}, later than {as_of}; "
-            "use 'vanwatch replay' to run earlier nights apart from the live state"
-        )
-
-    def last(self) -> Manifest:
-        """The last whole night."""
-        return _read(self.folder / "night.json")
-
-    def commit(self, before: Manifest, after: Manifest) -> None:
-        """Make `after` the last whole night, and drop arrays that neither names and normals of earlier periods.
-
-        Raises:
-            WriteError: the disk is full, or the folder cannot be written to; the night before stays the last.
-        """
-        _write(self.folder / "before.json", before)
-        _write(self.folder / "night.json", after)
         named = {*before.tiles.values(), *after.tiles.values()}
-        for path in self.arrays.glob("*"):
-            if path.name not in named:
-                path.unlink(missing_ok=True)
-        dated = {path: _anchor(path.name) for path in self.normals.glob("*")}
-        newest = max(dated.values(), default="")
-        for path, anchor in dated.items():
-            if anchor < newest or path.name.startswith("."):  # the latter is what a killed run left
-                path.unlink(missing_ok=True)
+        with disk.writing(self.folder):
+            for path in self.arrays.glob("*"):
+                if path.name not in named:
+                    path.unlink(missing_ok=True)
+            dated = {path: _anchor(path.name) for path in self.normals.glob("*")}
+            newest = max(dated.values(), default="")
+            for path, anchor in dated.items():
+                if anchor < newest or path.name.startswith("."):  # the latter is what a killed run left
+                    path.unlink(missing_ok=True)
+
+
+def arrays_name(tile_key: str, as_of: date, attempt: int) -> str:
+    """File of a tile's arrays after a night; a night that is run again has other files, so that none ever changes."""
+    return f"{tile_key}.{as_of.isoformat()}.{attempt}.npz"
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One run at a time per home; the lock goes with the process, however it ends.
 
+    The file `lock` stays; it holds the name of a run only while one is at work.
+
     Raises:
         ConfigError: another run holds it, or the folder cannot be written to.
     """
     with disk.writing(folder, ConfigError):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / "lock").open("a")
+        handle = (folder / "lock").open("a+")
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
-            raise ConfigError(f"{folder}: another run is at work here; wait for it, or use another --home") from err
-        yield
+            handle.seek(0)
+            who = handle.read().strip() or "another run"
+            raise ConfigError(f"{folder}: {who} is at work here; wait for it, or use another --home") from err
+        handle.truncate(0)
+        handle.write(f"another run (process {os.getpid()} on {socket.gethostname()})\n")
+        handle.flush()
+        try:
+            yield
+        finally:
+            handle.truncate(0)
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -155,34 +141,3 @@ def _anchor(name: str) -> str:
     """The date in the name of a normal or a reference."""
     found = re.search(r"\d{4}-\d\d-\d\d", name)
     return found.group() if found else ""
-
-
-def _read(path: Path) -> Manifest:
-    if not path.exists():
-        return Manifest()
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
-            raise StateError(f"{path}: format {values['format']}, this version writes {FORMAT}; replay the AOI")
-        return Manifest(
-            as_of=date.fromisoformat(values["as_of"]) if values["as_of"] else None,
-            granules=tuple(grid.granule(name).mgrs for name in values["granules"]),
-            ledger={key: dict(entry) for key, entry in values["ledger"].items()},
-            alerts=tuple(values["alerts"]),
-            tiles=values["tiles"],
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as err:
-        raise StateError(f"{path}: not readable ({err}); restore it from a backup, or replay the AOI") from err
-
-
-def _write(path: Path, manifest: Manifest) -> None:
-    values = {
-        "format": FORMAT,
-        "as_of": manifest.as_of.isoformat() if manifest.as_of else None,
-        "granules": list(manifest.granules),
-        "ledger": manifest.ledger,
-        "alerts": list(manifest.alerts),
-        "tiles": manifest.tiles,
-    }
-    with disk.whole(path) as handle:
-        handle.write(json.dumps(values, indent=1, sort_keys=True).encode())

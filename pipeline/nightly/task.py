@@ -53,6 +53,8 @@ class TileJob:
     again: tuple[date, ...] = ()
     """UTC days of scenes whose looks are forgotten first: all scenes of these days are in `new` once more, since one of
     them has a better revision."""
+    attempt: int = 1
+    """How often the night is run, this time included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class TileAnswer:
     """What the normal was built from."""
     blind: tuple[int, int]
     """Pixels without a clear look for longer than the profile allows, and all that the tile answers for."""
+    clear_days: dict[str, int]
+    """Scene day of the last clear look, or an empty text for never, to pixels that the tile answers for."""
     seen: dict[str, dict[str, int]]
     """Scene id to pixels by reason, over the pixels that the tile answers for."""
     seconds: dict[str, float]
@@ -118,7 +122,8 @@ def run(job: TileJob) -> TileAnswer:
             latest.added(layers.latest, core),
         )
         clock.lap("evidence")
-    name = f"{job.tile.key}.{job.as_of.isoformat()}.npz" if job.new or not job.before else job.before
+    new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
+    name = new if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays / name, layers)
     clock.lap("save")
@@ -132,6 +137,7 @@ def run(job: TileJob) -> TileAnswer:
         off_season=_off_season(normal.cropped(job.tile.window), owned),
         normal_scenes=normal.scene_ids,
         blind=_blind(layers, owned, job),
+        clear_days=_clear_days(layers, owned),
         seen=seen,
         seconds=clock.seconds,
         blocks=stats,
@@ -201,6 +207,14 @@ def _without(layers: Layers, days: tuple[date, ...]) -> Layers:
 def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
     oldest = evidence.to_day(job.as_of) - job.profile.blind_after_days
     return int((owned & (layers.latest.after_day.astype(np.int32) < oldest)).sum()), int(owned.sum())
+
+
+def _clear_days(layers: Layers, owned: NDArray[np.bool_]) -> dict[str, int]:
+    days, counts = np.unique(layers.latest.after_day[owned], return_counts=True)
+    return {
+        evidence.from_day(int(day)).isoformat() if day else "": int(count)
+        for day, count in zip(days, counts, strict=True)
+    }
 
 
 def _off_season(normal: Normal, owned: NDArray[np.bool_]) -> tuple[int, int]:

@@ -2,9 +2,6 @@
 
 import json
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,66 +12,30 @@ from typing import Any
 
 import httpx
 
+from tests import postgres
+
 VENV = Path(sys.executable).parent
 
 
 def available() -> str:
     """Empty if PostgreSQL with PostGIS is there, else what is missing."""
-    binaries = _binaries()
+    binaries = postgres.binaries()
     if not binaries:
-        return "PostgreSQL is not installed (Debian: postgresql)"
+        return postgres.missing()
     version = binaries.parent.name
     if not Path(f"/usr/share/postgresql/{version}/extension/postgis.control").exists():
         return "PostGIS is not installed (Debian: postgresql-15-postgis-3)"
     return ""
 
 
-def _binaries() -> Path | None:
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # Debian keeps them off the PATH
-    found = shutil.which("initdb")
-    return folders[-1].parent if folders else Path(found).resolve().parent if found else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _as_user() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    entry = pwd.getpwnam("postgres")
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 @contextmanager
 def database(folder: Path) -> Iterator[dict[str, str]]:
     """A PostgreSQL server with the pgstac schema; yields its PG* environment."""
-    binaries, port, user = _binaries(), free_port(), _as_user()
-    data = folder / "pg"
-    data.mkdir(mode=0o700)
-    if user:
-        for parent in [data, *data.parents][:-1]:
-            if parent != data and parent.stat().st_uid == 0 and parent != Path("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        os.chown(data, user["user"], user["group"])
-    run = {"check": True, "capture_output": True, **user, "cwd": "/tmp"}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "vanwatch", "-A", "trust", "--no-sync"], **run)
-    options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
-    subprocess.run(
-        [binaries / "pg_ctl", "-D", data, "-o", options, "-l", data / "log", "-w", "start"],
-        **{**run, "capture_output": False, "stdout": subprocess.DEVNULL},
-    )
-    env = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "vanwatch", "PGPASSWORD": "x", "PGDATABASE": "stac"}
-    try:
-        full = {**os.environ, **env}
-        subprocess.run([binaries / "createdb", "stac"], check=True, env=full, capture_output=True)
-        subprocess.run([VENV / "pypgstac", "migrate"], check=True, env=full, capture_output=True)
+    with postgres.running(folder) as server:
+        server.create("stac")
+        env = {**server.environment, "PGDATABASE": "stac"}
+        subprocess.run([VENV / "pypgstac", "migrate"], check=True, env={**os.environ, **env}, capture_output=True)
         yield env
-    finally:
-        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**run, "check": False})
 
 
 @contextmanager
@@ -83,7 +44,7 @@ def serve(folder: Path, items: list[dict[str, Any]]) -> Iterator[str]:
     with ExitStack() as stack:
         env = {**os.environ, **stack.enter_context(database(folder))}
         _load(folder, items, env)
-        port = free_port()
+        port = postgres.free_port()
         command = [VENV / "uvicorn", "--factory", "stac_fastapi.pgstac.app:create_app", "--port", str(port)]
         log = stack.enter_context((folder / "api.log").open("w"))
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log)

@@ -3,10 +3,7 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,11 +13,16 @@ from typing import Any
 import pystac
 import pytest
 import rasterio
+from sqlalchemy import select
 
 from pipeline import demo
 from pipeline.errors import ConfigError
-from pipeline.nightly import run
+from pipeline.ledger import database, tables
+from pipeline.ledger.manifest import Manifest
+from pipeline.ledger.nights import Books
+from pipeline.nightly import run, status
 from pipeline.simulate import serve
+from tests import postgres
 from tests.nightly import pgstac
 from tests.nightly.planted import World, file_server, with_absolute_hrefs
 
@@ -34,6 +36,18 @@ def alerts_file(place: run.Home) -> Path:
 def features(place: run.Home) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(alerts_file(place).read_text())["features"]
     return found
+
+
+def left(place: run.Home) -> Manifest:
+    """What the last night left."""
+    with database.opened(place.ledger) as ledger:
+        return Books(ledger, "planted-world").load(date.max, scenes_since=date.min)
+
+
+def arrays(place: run.Home) -> dict[str, bytes]:
+    """The arrays that the last night named, tile by tile."""
+    folder = place.state / "planted-world" / "arrays"
+    return {name: (folder / name).read_bytes() for _, name in sorted(left(place).tiles.items())}
 
 
 def test_over_planted_world_finds_every_planted_event_and_nothing_else(world: World, watched: run.Home) -> None:
@@ -82,10 +96,12 @@ def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local:
     run.over(place, world.nights[:2], local)
     folder = (place.out / "latest" / "planted-world").resolve()
     first = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".geojson", ".tif")}
-    state = (place.state / "planted-world" / "night.json").read_bytes()
+    state, files = left(place), arrays(place)
     run.nightly(place, world.nights[1], local)
     assert {name: (folder / name).read_bytes() for name in first} == first
-    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+    assert replace(left(place), tiles={}) == replace(state, tiles={})
+    assert list(arrays(place).values()) == list(files.values())
+    assert arrays(place).keys().isdisjoint(files)  # the files of the last whole night are never written again
 
 
 def test_nightly_without_a_new_scene_keeps_the_alerts(
@@ -121,35 +137,6 @@ def test_d11_a_scene_that_cannot_be_read_is_recorded_and_the_rest_is_delivered(
     assert features(place)
     told = json.loads((alerts_file(place).parent / "run.json").read_text())
     assert told["failed"]
-
-
-@pytest.mark.slow
-def test_over_killed_at_any_moment_then_run_again_equals_an_undisturbed_run(
-    world: World, make_home: MakeHome, local: run.Options
-) -> None:
-    undisturbed, place = make_home(), make_home()
-    run.over(undisturbed, world.nights[:3], local)
-    code = (
-        "import sys; from datetime import date; from pathlib import Path; from pipeline.nightly import run;"
-        "run.over(run.home(Path(sys.argv[1])), [date.fromisoformat(d) for d in sys.argv[3:]],"
-        "run.Options(catalog=sys.argv[2], workers=0))"
-    )
-    days = [day.isoformat() for day in world.nights[:3]]
-    for seconds in (4.0, 7.0, 9.0):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(place.folder), str(world.items), *days], stderr=subprocess.DEVNULL
-        )
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    done = (
-        json.loads((place.state / "planted-world" / "night.json").read_text())["as_of"]
-        if (place.state / "planted-world" / "night.json").exists()
-        else "0000"
-    )
-    run.over(place, [day for day in world.nights[:3] if day.isoformat() >= done], local)
-    assert alerts_file(place).read_bytes() == alerts_file(undisturbed).read_bytes()
-    assert not [path for path in place.out.rglob("*") if path.name.startswith(".")]
 
 
 def test_nightly_sees_nothing_of_later_nights(
@@ -231,6 +218,77 @@ def test_second_real_stac_server_pgstac_gives_the_same_alerts(
     assert alerts_file(other).read_bytes() == alerts_file(place).read_bytes()
 
 
+@pytest.mark.slow
+def test_nights_with_the_ledger_in_postgresql_give_the_same_alerts_and_nothing_but_arrays_on_disk(
+    world: World, watched: run.Home, make_home: MakeHome, local: run.Options, tmp_path: Path
+) -> None:
+    missing = postgres.missing()
+    if missing and not os.environ.get("CI"):
+        pytest.skip(missing)
+    with postgres.running(tmp_path) as server:
+        place = replace(make_home(), database=server.empty_database())
+        report = run.over(place, world.nights[:2], local)
+        again = run.nightly(place, world.nights[1], local)
+        known = left(place)
+    assert (report.exit_code, again.exit_code) == (0, 0)
+    expected = watched.out / world.nights[1].isoformat() / "planted-world" / "alerts.geojson"
+    assert alerts_file(place).read_bytes() == expected.read_bytes()
+    assert known.as_of == world.nights[1]
+    assert not list(place.state.glob("*.db*"))
+
+
+def test_over_database_that_does_not_answer_is_wrong_input_and_changes_nothing(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = replace(make_home(), database="postgresql://vanwatch@127.0.0.1:1/none")
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1/none: .*deployment\.toml"):
+        run.nightly(place, world.nights[0], local)
+    assert not place.state.exists()
+    assert not place.out.exists()
+
+
+@pytest.mark.slow
+def test_over_scheduler_that_does_not_answer_changes_nothing(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = make_home()
+    with pytest.raises(ConfigError, match=r"--scheduler tcp://127\.0\.0\.1:1"):
+        run.nightly(place, world.nights[0], replace(local, scheduler="tcp://127.0.0.1:1"))
+    assert not place.state.exists()
+
+
+def test_ledger_of_watched_nights_tells_every_scene_with_its_decisions(world: World, watched: run.Home) -> None:
+    scene, look, listing = tables.Scene, tables.Look, tables.Listing
+    with database.opened(watched.ledger) as ledger, ledger.reading() as connection:
+        rows = connection.execute(select(scene).where(scene.until.is_(None))).mappings().all()
+        looks = connection.execute(select(look.scene_id, look.tile, look.clear_pct)).all()
+        listed = {row.item_id for row in connection.execute(select(listing.item_id, listing.catalog))}
+    used = [row for row in rows if (row["state"], row["purpose"]) == ("used", "look")]
+    assert len(used) >= len(world.nights)
+    assert all(row["offset_dn"] in (0, -1000) and row["offset_evidence"] for row in used)
+    assert all(row["shift_row_px"] is not None and row["relative_orbit"] in (19, 62) for row in used)
+    assert [row for row in rows if row["purpose"] == "normal"]
+    assert {each.scene_id for each in looks} == {row["scene_id"] for row in used}
+    assert len({(each.scene_id, each.tile) for each in looks}) == len(looks)
+    assert all(0 <= each.clear_pct <= 100 for each in looks)
+    items = {item["id"] for item in json.loads(world.items.read_text())["features"]}
+    assert listed <= items
+    assert len(listed) > len(world.nights)
+
+
+def test_status_after_watched_nights_tells_freshness_and_the_next_overpass(world: World, watched: run.Home) -> None:
+    (item,) = status.read(watched, world.nights[-1], ()).aois
+    told = json.loads((alerts_file(watched).parent / "run.json").read_text())
+    assert (item.last_night, item.fresh_days) == (world.nights[-1], 0)
+    assert item.blind_days == told["blindness"]["days"]
+    assert item.blind_pct == told["blind_pct"]
+    assert [each.day.isoformat() for each in item.next_overpasses] == [
+        day for day, *_ in told["blindness"]["expected_overpasses"]
+    ]
+    assert item.next_overpasses[0].day > world.nights[-1]
+    assert told["alarms"] == list(item.alarms) == []
+
+
 def test_night_of_a_date_before_any_scene_is_empty_and_says_so(make_home: MakeHome, local: run.Options) -> None:
     place = make_home()
     report = run.nightly(place, date(2019, 1, 1), local)
@@ -253,12 +311,12 @@ def test_d29_out_that_cannot_be_written_is_one_line_and_the_state_stays(
     shutil.copytree(watched.folder, place.folder, symlinks=True)
     shutil.rmtree(place.out)
     place.out.touch()
-    state = (place.state / "planted-world" / "night.json").read_bytes()
+    state = left(place)
     report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     assert report.exit_code == 1
     assert "cannot be written (Not a directory); check that" in report.nights[0].error
     assert "\n" not in report.nights[0].error
-    assert (place.state / "planted-world" / "night.json").read_bytes() == state
+    assert left(place) == state
 
 
 def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
@@ -268,7 +326,7 @@ def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
     shutil.copytree(watched.folder, place.folder, symlinks=True)
     arrays = place.state / "planted-world" / "arrays"
     newest = max(path.name.split(".")[1] for path in arrays.iterdir())
-    damaged = min(arrays.glob(f"*.{newest}.npz"))
+    damaged = min(arrays.glob(f"*.{newest}.*.npz"))
     damaged.write_bytes(damaged.read_bytes()[:500])
     report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     assert report.exit_code == 1

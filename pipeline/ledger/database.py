@@ -1,0 +1,196 @@
+"""Opening the ledger: SQLite or PostgreSQL by URL, brought up to date by its migrations.
+
+In: a URL. Out: a `Database` whose transactions are all or nothing. Knows no table.
+
+SQLite keeps a rollback journal (DELETE), not a write-ahead log: a night writes once, so that there is nothing to gain
+from the latter, which fails on the network folders that a cluster shares and leaves a second file that backups forget.
+`synchronous` is FULL: what was committed is on the disk.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import alembic.util
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from pipeline.errors import ConfigError, StateError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_S = 30
+"""So long a writer waits for another."""
+_LOCK = 5624  # any number: PostgreSQL's advisory lock of a migration
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open ledger."""
+
+    engine: Engine
+    shown: str
+    """Its URL without the password, for messages."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that changes nothing.
+
+        Raises:
+            StateError: the database does not answer.
+        """
+        with self._told(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed where its block ends without an error.
+
+        Raises:
+            StateError: the database does not answer or cannot be written to; nothing was changed.
+        """
+        with (
+            self._told(),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as err:
+            raise StateError(f"{self.shown}: {_first_line(err)}; check that the database answers and has room") from err
+
+
+def default_url(state: Path) -> str:
+    """The SQLite file in a folder of state."""
+    return f"sqlite:///{state / 'vanwatch.db'}"
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite ledger; None for a server."""
+    made = _parsed(url)
+    return Path(made.database or "") if made.get_backend_name() == "sqlite" else None
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """Open a ledger; make it or bring it up to date where needed.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.
+
+    Raises:
+        ConfigError: the URL is wrong, nothing answers there, or the ledger was written by a later version.
+        StateError: what is there is no ledger.
+    """
+    engine = _engine(url)
+    database = Database(engine, engine.url.render_as_string(hide_password=True))
+    try:
+        try:
+            _bring_up_to_date(database)
+        except DBAPIError as err:
+            if isinstance(err.orig, sqlite3.DatabaseError) and not isinstance(err.orig, sqlite3.OperationalError):
+                remedy = "restore it from a backup, or replay the AOIs"
+                raise StateError(f"{database.shown}: {_first_line(err)}; {remedy}") from err
+            raise _unanswered(engine, err) from err
+        yield database
+    finally:
+        engine.dispose()
+
+
+def check(url: str) -> None:
+    """Refuse a URL that nothing answers at, before anything is made.
+
+    Raises:
+        ConfigError: the URL is wrong, or nothing answers there.
+    """
+    engine = _engine(url)
+    try:
+        engine.connect().close()
+    except DBAPIError as err:
+        raise _unanswered(engine, err) from err
+    finally:
+        engine.dispose()
+
+
+def _unanswered(engine: Engine, err: DBAPIError) -> ConfigError:
+    shown = engine.url.render_as_string(hide_password=True)
+    return ConfigError(
+        f"{shown}: {_first_line(err)}; check `database` in configs/deployment.toml, VANWATCH_DATABASE, and that it "
+        "may be written to"
+    )
+
+
+def _parsed(url: str) -> sqlalchemy.URL:
+    kinds = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+    try:
+        made = sqlalchemy.make_url(url)
+    except ArgumentError as err:
+        raise ConfigError("database: not a URL like sqlite:///state/vanwatch.db or postgresql://host/name") from err
+    driver = kinds.get(made.drivername.split("+")[0])
+    if driver is None:
+        raise ConfigError(f"database: {made.drivername}: only sqlite and postgresql are known")
+    return made.set(drivername=driver)
+
+
+def _engine(url: str) -> Engine:
+    made = _parsed(url)
+    lite = made.get_backend_name() == "sqlite"
+    wait = {"timeout": BUSY_S} if lite else {"connect_timeout": BUSY_S}
+    try:
+        engine = sqlalchemy.create_engine(made, connect_args=wait)
+    except (NoSuchModuleError, ImportError) as err:
+        raise ConfigError(f"database: {made.drivername}: {err}; install its driver") from err
+    if lite:
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # else Python's own driver begins transactions when it sees fit
+    for line in ("foreign_keys = ON", "journal_mode = DELETE", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {line}")
+
+
+def _on_begin(connection: Connection) -> None:
+    """A writer takes its lock at once: waiting for it later, having read, could only fail."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _bring_up_to_date(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+    with database.engine.connect() as connection:
+        known = MigrationContext.configure(connection).get_current_revision()
+    if known == script.get_current_head():
+        return
+    if known is not None:
+        try:
+            script.get_revision(known)
+        except alembic.util.CommandError as err:
+            raise ConfigError(
+                f"{database.shown}: was written by a later version of Vanwatch (its form is {known}); "
+                "run that version, or use another database"
+            ) from err
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _first_line(err: DBAPIError) -> str:
+    return str(err.orig).strip().splitlines()[0] if str(err.orig).strip() else type(err.orig).__name__

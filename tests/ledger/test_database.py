@@ -1,0 +1,97 @@
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from pipeline.errors import ConfigError, StateError
+from pipeline.ledger import database, tables
+from pipeline.ledger.database import Database
+from pipeline.ledger.nights import Books
+from tests.ledger.planted import day, run_nights
+from tests.ledger.test_nights import BOTH
+
+
+@BOTH
+def test_migrations_make_what_the_tables_say(ledger: Database) -> None:
+    with ledger.reading() as connection:
+        told = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(told, tables.Base.metadata) == []
+
+
+@BOTH
+def test_opened_again_keeps_everything(url: str) -> None:
+    with database.opened(url) as ledger:
+        run_nights(Books(ledger, "a"), range(2))
+    with database.opened(url) as ledger:
+        assert Books(ledger, "a").last() == day(1)
+
+
+@BOTH
+def test_ledger_of_a_later_version_is_refused_in_one_line_and_left_alone(url: str) -> None:
+    with database.opened(url) as ledger, ledger.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with (
+        pytest.raises(ConfigError, match=r"later version of Vanwatch \(its form is 9999\)") as told,
+        database.opened(url),
+    ):
+        pass
+    assert "\n" not in str(told.value)
+
+
+def test_sqlite_is_durable_and_checks_its_references(ledger: Database) -> None:
+    with ledger.reading() as connection:
+        for name, expected in (("foreign_keys", 1), ("journal_mode", "delete"), ("synchronous", 2)):
+            assert connection.scalar(text(f"PRAGMA {name}")) == expected
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 1000 * database.BUSY_S
+
+
+def test_opened_file_that_is_no_ledger_names_it_and_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "vanwatch.db").write_bytes(b"no database at all, but long enough to be looked into" * 20)
+    with (
+        pytest.raises(StateError, match=r"vanwatch\.db: .*restore it"),
+        database.opened(database.default_url(tmp_path)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://here/x", "only sqlite and postgresql"),
+        ("nonsense", "not a URL like"),
+        ("sqlite:////nowhere/at/all/x.db", "unable to open"),
+        ("postgresql://me:secret@127.0.0.1:1/x", "127.0.0.1:1/x: .*deployment.toml"),
+    ],
+)
+def test_opened_wrong_url_is_one_line_without_the_password(url: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as told, database.opened(url):
+        pass
+    assert "\n" not in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_file_of_tells_a_file_from_a_server(tmp_path: Path) -> None:
+    assert database.file_of(database.default_url(tmp_path)) == tmp_path / "vanwatch.db"
+    assert database.file_of("postgresql://host/name") is None
+
+
+def _open(url: str, start: "multiprocessing.synchronize.Barrier") -> None:
+    start.wait(60)
+    with database.opened(url):
+        pass
+
+
+@pytest.mark.slow
+@BOTH
+def test_two_processes_that_open_a_new_ledger_at_once_both_succeed(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    both = [context.Process(target=_open, args=(url, start)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
