@@ -59,7 +59,7 @@ class Moments:
 
 
 def nights(home: Path, items: str, days: list[date], moments: Moments) -> None:
-    """Run the nights that are not whole yet, and the last whole one again."""
+    """Run the nights that are not whole yet; where all are, the last one again."""
     place = run.home(home)
     last = None
     if (place.state / "vanwatch.db").exists():
@@ -69,7 +69,7 @@ def nights(home: Path, items: str, days: list[date], moments: Moments) -> None:
     event.listen(Engine, "before_cursor_execute", moments.statement)
     event.listen(Engine, "commit", moments.commit)
     event.listen(Engine, "checkin", moments.checkin)
-    left = [day for day in days if last is None or day >= last]
+    left = [day for day in days if last is None or day > last] or days[-1:]
     report = run.over(place, left, run.Options(catalog=items, workers=0))
     if report.exit_code:
         raise RuntimeError(str(report))
