@@ -25,6 +25,7 @@ from pipeline.nightly import deliver, evict, plan, state, task, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
+from pipeline.publish import index
 from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
@@ -189,7 +190,10 @@ def over(place: Home, days: Sequence[date], options: Options) -> Report:
             with contextlib.suppress(StateError):  # a damaged state is that AOI's failure, told when its turn comes
                 state.Store(place.state / item.id).load(nights[0])
         with _connected(place, options) as crew:
-            return Report(tuple(_nights(place, nights, chosen, crew)))
+            report = Report(tuple(_nights(place, nights, chosen, crew)))
+        if any(night.folder for night in report.nights):
+            index.write(place.out)
+        return report
 
 
 def _connected(place: Home, options: Options) -> Any:
