@@ -25,13 +25,12 @@ from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
 from pipeline.ledger.manifest import Outlook
 from pipeline.ledger.overpasses import Overpass
-from pipeline.nightly import grounds, packing, state, task
+from pipeline.nightly import grounds, packing, pages, state, task, timelines
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import geojson, night, qgis, rasters
+from pipeline.publish import geojson, night, rasters
 from pipeline.publish import verdicts as edited
-from pipeline.publish.geopackage import Area
 from pipeline.schema import Alert, Detection, Reason, Status
 
 log = logging.getLogger(__name__)
@@ -102,14 +101,18 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
-        _write_rasters(found, files.folder, tiles)
+        gathered = timelines.Gathered(tuple(shown))
+        _write_rasters(found, files.folder, tiles, gathered)
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
         packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
-        made = packing.write(sources, packed, files.folder / "evidence")
-        qgis.write(
-            files.folder, alerts, area=_area(aoi), as_of=found.desk.as_of, blind_after_days=aoi.profile.blind_after_days
+        facts = _run(found, counts) | {"packs": packing.write(sources, packed, files.folder / "evidence")}
+        pages.write(
+            files.folder,
+            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, facts),
+            gathered.points(),
+            found.plan.ledger,
         )
-        files.write_run(_run(found, counts) | {"packs": made}, timings=_timings(found))
+        files.write_run(facts, timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,
         granules=found.plan.granules,
@@ -118,10 +121,6 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         tiles=tiles,
     )
     return files.final, after, counts
-
-
-def _area(aoi: Aoi) -> Area:
-    return Area(aoi.id, aoi.name, aoi.profile_name, aoi.geometry)
 
 
 def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
@@ -161,14 +160,16 @@ def _cautions(found: Night) -> dict[str, tuple[str, ...]]:
     return {mgrs: ("season",) if 2 * off > known else () for mgrs, (off, known) in sorted(totals.items())}
 
 
-def _write_rasters(found: Night, folder: Path, tiles: dict[str, str]) -> None:
+def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], gathered: timelines.Gathered) -> None:
     """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
     with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
         for tile in known:
             try:
-                for name, values in _tile_layers(tile, found, store.arrays / tiles[tile.key]):
+                layers = task.read_layers(store.arrays / tiles[tile.key])
+                gathered.add(tile, layers.evidence)
+                for name, values in _tile_layers(tile, found, layers):
                     mosaics.add(name, tile, values)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
@@ -184,8 +185,7 @@ def _unseen(tile: Tile) -> NDArray[np.uint16]:
     return np.where(tile.owned(), never, np.uint16(rasters.OUTSIDE)).astype(np.uint16)
 
 
-def _tile_layers(tile: Tile, found: Night, path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    values = task.read_layers(path)
+def _tile_layers(tile: Tile, found: Night, values: task.Layers) -> Iterator[tuple[str, NDArray[Any]]]:
     outside = ~tile.owned()
     change = np.where(outside, np.float32(np.nan), evidence.latest_probability(values.evidence))
     yield "change", change
@@ -215,6 +215,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
     return {
         **packing.versions(),
         "aoi": found.desk.aoi.id,
+        "name": found.desk.aoi.name,
         "title": found.desk.aoi.profile.title,
         "as_of": tonight,
         "profile": json.loads(found.desk.aoi.profile.model_dump_json(by_alias=True)),

@@ -30,6 +30,7 @@ from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, ta
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
+from pipeline.publish import index
 from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
@@ -222,7 +223,10 @@ def over(place: Home, days: Sequence[date], options: Options) -> Report:
             state.Store(place.state / item.id).refuse_earlier_form()
             Books(books, item.id).load(nights[0], scenes_since=nights[0])
         crew = crew or stack.enter_context(_connected(place, options))
-        return Report(tuple(_nights(place, nights, chosen, (crew, books))))
+        report = Report(tuple(_nights(place, nights, chosen, (crew, books))))
+        if any(night.folder for night in report.nights):
+            index.write(place.out)
+        return report
 
 
 def _connected(place: Home, options: Options) -> Any:

@@ -28,7 +28,7 @@ GAMMA = 1.3
 _SAMPLE_PX = 512
 _CHIP_PX = 192
 """Largest side of a chip; larger places are drawn coarser."""
-_LEAST_M = 960.0
+_LEAST_M = 640.0
 """Smallest side of a chip: enough of the surroundings to recognise the place."""
 _SPAN = 1.6
 """Side of a chip by size of the shape."""

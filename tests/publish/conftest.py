@@ -10,7 +10,7 @@ import pytest
 import shapely
 from shapely.geometry import shape
 
-from pipeline.publish import geojson, qgis
+from pipeline.publish import geojson, report
 from pipeline.schema import Alert
 from tests.publish import planted
 
@@ -87,17 +87,11 @@ def check() -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A night's folder with everything for QGIS in it; for reading only."""
+    """A night's folder with everything for QGIS and the report in it; for reading only."""
     folder = tmp_path_factory.mktemp("published")
     planted.write_rasters(folder)
     geojson.write(folder / "alerts.geojson", planted.alerts())
-    qgis.write(
-        folder,
-        planted.alerts(),
-        area=planted.AREA,
-        as_of=planted.NIGHT,
-        blind_after_days=planted.BLIND_AFTER_DAYS,
-    )
+    report.write(folder, planted.found(folder))
     return folder
 
 

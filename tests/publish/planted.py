@@ -12,8 +12,9 @@ from shapely import LineString, box
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.publish import rasters
+from pipeline.publish import qgis, rasters, report
 from pipeline.publish.geopackage import Area
+from pipeline.publish.series import Point
 from pipeline.schema import Alert, Detection, Kind, Reason, Status
 
 NIGHT = date(2025, 11, 7)
@@ -113,3 +114,57 @@ def _layers(tile: grid.Tile) -> dict[str, np.ndarray]:
 
 def _inside(shape: shapely.Geometry, size: tuple[int, int], transform: object) -> np.ndarray:
     return features.geometry_mask([shape], size, transform, invert=True)
+
+
+def found(folder: Path, **more: Any) -> report.Found:
+    """What the report is told of the planted night, whose files for QGIS are written here."""
+    shown = qgis.write(folder, alerts(), area=AREA, as_of=NIGHT, blind_after_days=BLIND_AFTER_DAYS)
+    days = [
+        date(2025, 9, 12),
+        date(2025, 9, 22),
+        date(2025, 10, 7),
+        date(2025, 10, 22),
+        date(2025, 11, 1),
+        date(2025, 11, 6),
+    ]
+    values = (0.02, 0.03, 0.01, 0.06, 0.88, 0.97)
+    series = tuple(
+        Point(day, p, 12 * p + 0.4 * (number % 3), 1.0 if number % 2 else 0.8)
+        for number, (day, p) in enumerate(zip(days, values, strict=True))
+    )
+    told = report.Found(
+        area=AREA,
+        as_of=NIGHT,
+        alerts=alerts(),
+        before=alerts()[:1],
+        shown=shown,
+        points={"VW-AAAAAAAA": series, "VW-TTTTTTTT": series[-3:]},
+        run=RUN,
+        looks={"43RGM": [date(2025, 9, 17), date(2025, 9, 27), date(2025, 10, 12), date(2025, 10, 27), *days]},
+    )
+    return replace(told, **more)
+
+
+RUN: dict[str, Any] = {
+    "vanwatch": "0.1.0",
+    "aoi": "hills",
+    "name": "The hills",
+    "as_of": "2025-11-07",
+    "catalog": "local",
+    "counts": {"confirmed": 2, "possible": 1, "scenes used": 1, "scenes refused": 1},
+    "failed": ["tile 43RGM_r00512_c01024: block (3, 4) of B08 could not be read after 4 attempts"],
+    "tiles": ["43RGM_r00000_c00512", "43RGM_r00512_c00512"],
+    "blind_pct": 9.4,
+    "uncovered_km2": 0.0,
+    "normal": {"anchor": "2025-10-30", "scenes": ["S2A_1", "S2B_2", "S2A_3"], "caution": {"43RGM": ["season"]}},
+    "seen": {"S2A_43RGM_20251106T052931_R105": {"clear": 90_600, "cloud": 8_000, "shadow": 1_400}},
+    "scenes": {
+        "S2A_43RGM_20251106T052931_R105": {"state": "used", "sensed": "2025-11-06T05:41:00+00:00", "mgrs": "43RGM"},
+        "S2B_43RGM_20251101T052931_R105": {
+            "state": "refused",
+            "sensed": "2025-11-01T05:41:00+00:00",
+            "mgrs": "43RGM",
+            "why": "shifted by 2.1 px, more than refuse_above_px = 1.5",
+        },
+    },
+}

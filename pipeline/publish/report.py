@@ -1,0 +1,212 @@
+"""The report: one page that shows a night of one AOI, with everything in it.
+
+In: a night's alerts, pictures, time series and run facts. Out: `report.html`, which loads nothing from elsewhere.
+Knows no pixels and no state.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from pipeline import disk, grid
+from pipeline.publish import columns, geojson, overview, priority, series, styles, texts
+from pipeline.publish.geopackage import Area
+from pipeline.publish.pictures import Chip
+from pipeline.publish.priority import Priority
+from pipeline.publish.qgis import Shown
+from pipeline.publish.series import Point
+from pipeline.schema import KINDS, Alert, Status
+
+_OPEN = (Status.CONFIRMED, Status.POSSIBLE)
+_BROWSER = "https://browser.dataspace.copernicus.eu/"
+_WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
+CAUTIONS = {
+    "season": "The normal was built from other seasons: leaves that fall may look like a change.",
+    "registration": "The scene lay off its place: edges may look like a change.",
+    "cloud edge": "Near the edge of a cloud or its shadow.",
+    "permit": "Inside an area for which there is a permit.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a night has found, as the report tells it."""
+
+    area: Area
+    as_of: date
+    alerts: tuple[Alert, ...]
+    """Open and ended ones."""
+    before: tuple[Alert, ...]
+    """All alerts of the night before."""
+    shown: Shown
+    points: Mapping[str, Sequence[Point]]
+    """Time series by alert."""
+    run: Mapping[str, Any]
+    """What `run.json` tells."""
+    looks: Mapping[str, Sequence[date]]
+    """Days of scenes by MGRS tile, with and without clear pixels."""
+
+
+def write(folder: Path, found: Found) -> None:
+    """Write `report.html` into the folder of a night, beside its rasters.
+
+    Raises:
+        WriteError: the disk is full, or the folder may not be written to.
+    """
+    cards = _cards(found)
+    picture = overview.draw(folder, found.area, found.shown, [(card["number"], card["alert"]) for card in cards])
+    text = texts.render(
+        "report.html",
+        found=found,
+        cards=cards,
+        map=picture,
+        health=_health(found.run),
+        changes=_changes(found),
+        colours=styles.COLOURS,
+        composites=_WORDS,
+        style=texts.source("report.css"),
+        script=texts.source("report.js"),
+    )
+    with disk.whole(folder / "report.html") as handle:
+        handle.write(text.encode())
+
+
+def ranked(alerts: Sequence[Alert], before: Sequence[Alert]) -> list[tuple[Alert, Priority]]:
+    """Open alerts, the most urgent first."""
+    known = {alert.alert_id for alert in before}
+    rated = [
+        (alert, priority.of(alert, priority.Surroundings(), new=alert.alert_id not in known))
+        for alert in alerts
+        if alert.status in _OPEN
+    ]
+    return sorted(rated, key=lambda pair: (-pair[1].score, pair[0].alert_id))
+
+
+def _cards(found: Found) -> list[dict[str, Any]]:
+    known = {alert.alert_id for alert in found.before}
+    return [
+        _card(number, alert, rank, found, new=alert.alert_id not in known)
+        for number, (alert, rank) in enumerate(ranked(found.alerts, found.before), start=1)
+    ]
+
+
+def _card(number: int, alert: Alert, rank: Priority, found: Found, *, new: bool) -> dict[str, Any]:
+    shape = geojson.neat(alert.detection.geometry)
+    values = columns.values(alert, shape)
+    chip = found.shown.chips[alert.alert_id]
+    points = found.points.get(alert.alert_id, ())
+    return {
+        "number": number,
+        "alert": alert,
+        "new": new,
+        "values": values,
+        "rank": rank,
+        "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
+        "chips": {key: _data(data) for key, data in chip.pixels.items()},
+        "side_m": round(chip.bounds[2] - chip.bounds[0]),
+        "outline": _outline(alert, chip),
+        "series": series.draw(points, _unseen(found, alert, points), alert.detection.first_seen, _told(alert, points)),
+        "points": points,
+        "decimal": f"{values['lat']:.5f}, {values['lon']:.5f}",
+        "dms": f"{dms(values['lat'], 'NS')} {dms(values['lon'], 'EW')}",
+        "links": {
+            "first seen": browser_link(values["lat"], values["lon"], alert.detection.first_seen),
+            "last seen": browser_link(values["lat"], values["lon"], alert.detection.last_seen),
+        },
+        "cautions": [(word, CAUTIONS.get(word, "")) for word in alert.caution],
+    }
+
+
+def _unseen(found: Found, alert: Alert, points: Sequence[Point]) -> list[date]:
+    """Days of scenes since the first clear look that saw nothing of the place."""
+    seen = {point.day for point in points}
+    since = min(seen, default=alert.detection.first_seen)
+    return [day for day in found.looks.get(alert.detection.mgrs, ()) if day not in seen and day >= since]
+
+
+def _told(alert: Alert, points: Sequence[Point]) -> str:
+    spoken = ", ".join(f"{point.day.isoformat()} {point.probability:.2f}" for point in points)
+    return f"Probability of a {alert.detection.kind} by clear look: {spoken}"
+
+
+def _outline(alert: Alert, chip: Chip) -> str:
+    """The shape as an SVG path in a box of 1000 by 1000 over the chip."""
+    west, _, east, north = chip.bounds
+    scale = 1000 / (east - west)
+    placed = grid.reproject(alert.detection.geometry, 4326, chip.epsg)
+    parts = []
+    for part in shapely.get_parts(placed):
+        rings = shapely.get_rings(part) if part.geom_type == "Polygon" else [part]
+        for ring in rings:
+            places = [f"{(x - west) * scale:.0f} {(north - y) * scale:.0f}" for x, y in shapely.get_coordinates(ring)]
+            parts.append("M" + "L".join(places) + ("Z" if part.geom_type == "Polygon" else ""))
+    return "".join(parts)
+
+
+def _data(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def dms(value: float, letters: str) -> str:
+    """Degrees, minutes and seconds to a tenth of a second, about 3 m: `20°10'1.3"N`."""
+    tenths = round(abs(value) * 36000)
+    degrees, rest = divmod(tenths, 36000)
+    minutes, seconds = divmod(rest, 600)
+    return f"{degrees}°{minutes}'{seconds / 10:.1f}\"{letters[0] if value >= 0 else letters[1]}"
+
+
+def browser_link(lat: float, lon: float, day: date) -> str:
+    """Copernicus Browser at a place and day, Sentinel-2 L2A in true colour."""
+    span = f"fromTime={day}T00%3A00%3A00.000Z&toTime={day}T23%3A59%3A59.999Z"
+    return f"{_BROWSER}?zoom=15&lat={lat:.5f}&lng={lon:.5f}&datasetId=S2_L2A_CDAS&layerId=1_TRUE_COLOR&{span}"
+
+
+def _changes(found: Found) -> dict[str, int]:
+    changed = geojson.changed(found.alerts, found.before)
+    known = {alert.alert_id: alert.status for alert in found.before}
+    ended = [alert for alert in changed if alert.status not in _OPEN]
+    confirmed = [
+        alert for alert in changed if alert.status == Status.CONFIRMED and known.get(alert.alert_id) != Status.CONFIRMED
+    ]
+    return {
+        "new": sum(alert.alert_id not in known for alert in changed),
+        "confirmed tonight": len(confirmed),
+        "grown": sum(alert.grown_ha >= 0.01 and alert.alert_id in known and alert.status in _OPEN for alert in changed),
+        "ended": len(ended),
+    }
+
+
+def _health(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Scenes with what became of them, worst first."""
+    rank = {"failed": 0, "partly": 1, "refused": 2, "waiting": 3, "used": 4}
+    rows = [_scene(key, entry, run["seen"].get(key, {})) for key, entry in run["scenes"].items()]
+    return {
+        "scenes": sorted(rows, key=lambda row: (rank.get(row["state"], 9), row["id"])),
+        "failed": list(run["failed"]),
+        "tiles": len(run["tiles"]),
+        "normal": run["normal"],
+        "blind_pct": run["blind_pct"],
+        "uncovered_km2": run["uncovered_km2"],
+        "catalog": run["catalog"],
+        "version": run["vanwatch"],
+    }
+
+
+def _scene(key: str, entry: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
+    total = sum(seen.values())
+    lost = {name.replace("_", " "): count for name, count in seen.items() if name != "clear"}
+    worst = ", ".join(
+        f"{name} {100 * count / total:.0f} %" for name, count in sorted(lost.items(), key=lambda p: -p[1])
+    )
+    return {
+        "id": key,
+        "state": entry["state"],
+        "sensed": datetime.fromisoformat(entry["sensed"]).strftime("%Y-%m-%d %H:%M") if entry.get("sensed") else "",
+        "clear_pct": f"{100 * seen.get('clear', 0) / total:.0f} %" if total else "",
+        "why": entry.get("why") or worst,
+    }

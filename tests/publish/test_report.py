@@ -1,0 +1,324 @@
+"""The report in a real browser: all works offline, by mouse, by keyboard and on a phone, and nothing is loaded."""
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.publish import index, report, series
+from pipeline.publish.series import Point
+from tests.publish import planted
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
+needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no browser (Debian's chromium) is installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as program:
+        opened = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def trouble() -> list[str]:
+    """What the browser complained about, and what it asked the network for."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, published: Path, trouble: list[str]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    opened = context.new_page()
+    watch(opened, trouble)
+    opened.goto((published / "report.html").as_uri())
+    yield opened
+    context.close()
+    assert trouble == []
+
+
+def watch(page: Page, trouble: list[str]) -> None:
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: trouble.append(request.url) if not is_own(request.url) else None)
+
+
+def is_own(url: str) -> bool:
+    return url.startswith("data:") or (url.startswith("file:") and url.endswith((".html", "alerts.geojson")))
+
+
+def cut(page: Page, alert_id: str = "VW-AAAAAAAA") -> float:
+    text: str = page.eval_on_selector(f"#{alert_id} .compare", "box => box.style.getPropertyValue('--cut')")
+    return float(text.removesuffix("%"))
+
+
+@needs_browser
+def test_slider_moves_by_mouse(page: Page) -> None:
+    slider = page.locator("#VW-AAAAAAAA .cut")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 100, steps=5)
+    page.mouse.up()
+    assert 10 <= cut(page) <= 30
+    assert cut(page, "VW-TTTTTTTT") == 50
+
+
+@needs_browser
+def test_slider_moves_by_keyboard_and_says_where_it_stands(page: Page) -> None:
+    slider = page.locator("#VW-AAAAAAAA .cut")
+    slider.focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert cut(page) == 47
+    assert slider.get_attribute("aria-valuetext") == "47 percent before"
+    page.keyboard.press("End")
+    assert cut(page) == 100
+
+
+@needs_browser
+def test_slider_shows_before_on_one_side_and_after_on_the_other(page: Page) -> None:
+    page.locator("#VW-AAAAAAAA .compare").scroll_into_view_if_needed()
+    assert bright(page, 0) > 200  # bare ground all over
+    assert bright(page, 100) < 120  # forest
+
+
+def bright(page: Page, percent: int) -> float:
+    """Mean brightness of the middle of the clearing with the slider at a place."""
+    page.eval_on_selector("#VW-AAAAAAAA .cut", f"s => {{ s.value = {percent}; s.dispatchEvent(new Event('input')) }}")
+    box = page.locator("#VW-AAAAAAAA .compare").bounding_box()
+    assert box
+    clip = {"x": box["x"] + box["width"] * 0.55, "y": box["y"] + box["height"] * 0.45, "width": 20.0, "height": 20.0}
+    return brightness(page.screenshot(clip=clip))  # type: ignore[arg-type]
+
+
+def brightness(png: bytes) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(png)).convert("L")).mean())
+
+
+@needs_browser
+def test_colours_and_outline_can_be_switched(page: Page) -> None:
+    card = page.locator("#VW-AAAAAAAA")
+    assert [card.locator(f"img.after.{name}").is_visible() for name in ("true", "swir")] == [True, False]
+    card.get_by_label("SWIR, NIR, red").check()
+    assert [card.locator(f"img.after.{name}").is_visible() for name in ("true", "swir")] == [False, True]
+    assert page.locator("#VW-TTTTTTTT img.after.true").is_visible()
+    card.get_by_label("outline").uncheck()
+    assert not card.locator("svg.outline").is_visible()
+
+
+@needs_browser
+def test_copy_buttons_put_coordinates_into_the_clipboard(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    buttons = page.locator("#VW-CCCCCCCC button.copy")
+    expected = ("29.00520, 77.02020", "29°0'18.7\"N 77°1'12.7\"E")
+    for number, text in enumerate(expected):
+        buttons.nth(number).click()
+        page.wait_for_function("text => document.getElementById('said').textContent === 'copied ' + text", arg=text)
+        assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+@needs_browser
+def test_filter_leaves_what_is_wanted(page: Page) -> None:
+    page.locator(".filter").get_by_label("track").uncheck()
+    page.locator(".filter").get_by_label("only what is new").check()
+    shown = [card.get_attribute("id") for card in page.locator(".card").all() if card.is_visible()]
+    assert shown == ["VW-CCCCCCCC"]
+    assert page.locator(".filter output").text_content() == "1 of 3 shown"
+
+
+@needs_browser
+def test_map_leads_to_the_cards_by_keyboard(page: Page) -> None:
+    page.locator("svg a[href='#VW-CCCCCCCC']").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#VW-CCCCCCCC"
+    assert page.locator("#VW-CCCCCCCC").bounding_box()["y"] < 500  # type: ignore[index]
+
+
+@needs_browser
+def test_everything_that_can_be_used_has_a_name_and_can_be_reached_by_tab(page: Page) -> None:
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input, summary, [role]')].filter(one =>
+            !(one.textContent.trim() || one.getAttribute('aria-label') || (one.labels && one.labels.length)
+              || one.id === 'said')).map(one => one.outerHTML.slice(0, 80))"""
+    )
+    assert nameless == []
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate('document.activeElement.getAttribute("class") || document.activeElement.tagName'))
+    assert {"skip", "cut", "copy", "SUMMARY"} <= reached
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("h1").count() == 1
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [320, 390, 820])
+def test_narrow_screens_need_no_sideways_scrolling(
+    browser: Browser, published: Path, trouble: list[str], width: int
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 700}, is_mobile=True, has_touch=True, offline=True
+    )
+    page = context.new_page()
+    watch(page, trouble)
+    page.goto((published / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#VW-AAAAAAAA .compare").bounding_box()["width"] > width * 0.7  # type: ignore[index]
+    context.close()
+    assert trouble == []
+
+
+@needs_browser
+def test_print_shows_before_beside_after_and_no_controls(page: Page) -> None:
+    page.emulate_media(media="print")
+    before, after = (page.locator(f"#VW-AAAAAAAA img.{name}.true").bounding_box() for name in ("before", "after"))
+    assert before
+    assert after
+    assert before["x"] + before["width"] <= after["x"] + 1
+    assert not page.locator("#VW-AAAAAAAA .cut").is_visible()
+    assert not page.locator(".filter").is_visible()
+
+
+class Links(HTMLParser):
+    """Every address in a page that a browser would load by itself, and every one that a reader may follow."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.followed: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "srcset", "poster", "data") or (name == "href" and tag in ("link", "image", "use")):
+                self.loaded.append(value or "")
+            elif name == "href":
+                self.followed.append(value or "")
+
+
+def test_page_holds_all_it_needs_and_sends_no_referrer(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    links = Links(text)
+    assert links.loaded
+    assert all(address.startswith("data:") for address in links.loaded)
+    assert "url(http" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text
+    assert '<meta name="referrer" content="no-referrer">' in text
+    outside = [address for address in links.followed if "://" in address]
+    assert all(address.startswith("https://browser.dataspace.copernicus.eu/?") for address in outside)
+    assert any("fromTime=2025-11-01T00%3A00" in address and "lat=29.0" in address for address in outside)
+
+
+def test_cards_stand_in_the_order_of_priority_and_ended_alerts_have_none(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    ids = re.findall(r'<article id="([^"]+)"', text)
+    ranked = report.ranked(planted.alerts(), planted.alerts()[:1])
+    assert ids == [alert.alert_id for alert, _ in ranked]
+    assert [rank.score for _, rank in ranked] == sorted((rank.score for _, rank in ranked), reverse=True)
+    assert "VW-DDDDDDDD" not in ids
+
+
+def test_health_tells_refused_scenes_with_reasons_failures_and_blindness(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    for part in ("shifted by 2.1 px", "could not be read after 4 attempts", "9.4 %", "cloud 8 %", "25 days or more"):
+        assert part in text
+
+
+def test_words_from_outside_cannot_become_markup(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    nasty = '<script>alert("x")</script>'
+    alerts = tuple(replace(alert, note=nasty, caution=(nasty,)) for alert in found.alerts)
+    report.write(tmp_path, replace(found, alerts=alerts, area=replace(found.area, name=nasty)))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert nasty not in text
+    assert text.count("<script>") == 1
+
+
+def test_write_same_night_same_bytes(published: Path, tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    report.write(tmp_path, planted.found(tmp_path))
+    assert (tmp_path / "report.html").read_bytes() == (published / "report.html").read_bytes()
+
+
+def test_write_no_alerts_and_no_raster_still_a_page(tmp_path: Path) -> None:
+    report.write(tmp_path, planted.found(tmp_path, alerts=(), points={}))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No alert is open, but a part of the area was not seen" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "letters", "text"),
+    [(20.16703, "NS", "20°10'1.3\"N"), (-0.5, "EW", "0°30'0.0\"W"), (179.99999, "EW", "180°0'0.0\"E")],
+)
+def test_dms_tenths_of_seconds_carry_over(value: float, letters: str, text: str) -> None:
+    assert report.dms(value, letters) == text
+
+
+def test_draw_series_marks_clear_looks_blind_looks_and_the_moment() -> None:
+    days = [date(2025, 10, day) for day in (1, 6, 11)]
+    points = [Point(day, p, z, 1.0) for day, p, z in zip(days, (0.1, 0.9, 0.95), (0.5, 7.0, None), strict=True)]
+    svg = series.draw(points, [date(2025, 10, 3), days[0]], days[1], "how it went")
+    assert svg.count('class="clear"') == 3
+    assert svg.count('class="blind"') == 1
+    assert "first seen 2025-10-06" in svg
+    assert 'aria-label="how it went"' in svg
+    heights = [float(value) for value in re.findall(r'class="p" cx="[\d.]+" cy="([\d.]+)"', svg)]
+    assert heights[0] > heights[1] > heights[2]
+    assert series.draw([], [], days[0], "") == ""
+
+
+def run_json(out: Path, night: str, aoi: str, **more: Any) -> None:
+    folder = out / night / aoi
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(planted.RUN | {"as_of": night, "aoi": aoi, "name": aoi.title()} | more))
+    (folder / "report.html").touch()
+
+
+@needs_browser
+def test_index_lists_areas_and_nights_and_leads_to_reports(
+    browser: Browser, tmp_path: Path, trouble: list[str]
+) -> None:
+    run_json(tmp_path, "2025-11-07", "hills")
+    run_json(tmp_path, "2025-11-06", "hills", failed=[])
+    run_json(tmp_path, "2025-11-06", "coast", blind_pct=88.0)
+    (tmp_path / "2025-11-05" / "broken").mkdir(parents=True)
+    (tmp_path / "2025-11-05" / "broken" / "run.json").write_text("{}")
+    index.write(tmp_path)
+    page = browser.new_page()
+    watch(page, trouble)
+    page.goto((tmp_path / "index.html").as_uri())
+    assert page.locator("h2").all_text_contents() == ["Coast coast", "Hills hills"]
+    assert "last night here: 2025-11-06" in page.locator("section", has_text="Coast").inner_text()
+    page.get_by_role("link", name="2025-11-07", exact=True).click()
+    assert page.url.endswith("2025-11-07/hills/report.html")
+    page.close()
+    assert trouble == []
+
+
+def test_index_of_many_nights_lists_the_newest_and_counts_the_rest(tmp_path: Path) -> None:
+    for day in range(1, 32):
+        run_json(tmp_path, f"2025-10-{day:02d}", "hills")
+    index.write(tmp_path)
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "2025-10-31/hills/report.html" in text
+    assert "2025-10-01" not in text
+    assert "and 1 older night in" in text
