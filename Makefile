@@ -46,7 +46,7 @@ nightly: $(STAMP) ## what cron calls: one night over all enabled areas; quiet un
 	$(BIN)/vanwatch nightly $(ARGS) >> "$(NIGHTLY_LOG)" 2>&1; code=$$?; \
 	if [ $$code -ne 0 ]; then tail -n 25 "$(NIGHTLY_LOG)" >&2; \
 	echo "vanwatch nightly ended with code $$code (1: some part failed, the rest is delivered; 2: wrong input," \
-	"nothing was changed); the whole log: $(NIGHTLY_LOG)" >&2; fi; exit $$code
+	"nothing was changed; 3: done, but an area is blind or its catalogue silent for too long); the whole log: $(NIGHTLY_LOG)" >&2; fi; exit $$code
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/pytest $(ARGS)

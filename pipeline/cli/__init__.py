@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import alerts, areas, models, nights
+from pipeline.cli import alerts, areas, models, nights, status
 from pipeline.errors import InputError, PartError
 
 
@@ -50,6 +50,7 @@ for _name, _about in _ABOUT:
     _aoi.command(_name)(_about)
 app.add_typer(_aoi, name="aoi")
 app.command()(nights.demo)
+app.command()(status.status)
 
 
 def main() -> None:

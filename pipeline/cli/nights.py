@@ -23,6 +23,9 @@ def nightly(
 ) -> None:
     """One night: new scenes since the last one, to published alerts.
 
+    Exit code: 0 done; 1 some part failed, the rest is delivered; 2 wrong input, nothing was changed; 3 done, but an
+    area is blind or its catalogue silent for longer than its profile allows.
+
     Example: vanwatch nightly --aoi gadchiroli-forest --as-of 2026-05-01
     """
     from pipeline.nightly import run
@@ -31,7 +34,9 @@ def nightly(
     wanted = run.Options(tuple(aoi or ()), catalog, scheduler, workers)
     report = run.nightly(run.home(home), night, wanted)
     _print_nights(report, as_json=as_json)
-    raise typer.Exit(report.exit_code)
+    for line in report.alarms:
+        print(f"  alarm: {line}", file=sys.stderr)
+    raise typer.Exit(report.exit_code or (run.ALARM if report.alarms else 0))
 
 
 def replay(

@@ -29,14 +29,20 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How well an AOI is seen: what `nights` keeps of it for SQL and for the next night's alarm."""
+    """How well an AOI is seen."""
 
     blind_pct: float | None = None
+    """Share of the AOI without a clear look for longer than its profile allows."""
     clear_on: date | None = None
+    """The last day on or since which half of the AOI has had a clear look; None if there is none."""
     blind_days: int | None = None
-    why_blind: str = ""
+    """Days since then, or since the first night."""
+    why_blind: dict[str, int] = field(default_factory=dict)
+    """What became of the overpasses since then: reason to number."""
     newest_scene: date | None = None
+    """Solar day of the newest scene that any catalogue has listed."""
     alarms: tuple[str, ...] = ()
+    """A line for each thing that somebody should look into."""
 
 
 @dataclass(frozen=True, slots=True)

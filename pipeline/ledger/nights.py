@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import rows, tables
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done, Manifest
+from pipeline.ledger.overpasses import REMEMBERED, Seen
 from pipeline.ledger.tables import Versioned
 
 Record = dict[str, Any]
@@ -67,6 +68,16 @@ class Books:
         where = (tables.Night.aoi == self.aoi) & (tables.Night.as_of == as_of)
         with self.database.reading() as connection:
             return (connection.scalar(select(tables.Night.attempt).where(where)) or 0) + 1
+
+    def seen(self, as_of: date) -> tuple[Seen, ...]:
+        """The scenes of the last months that nights before this one considered, for whatever purpose."""
+        scene, since = tables.Scene, datetime.combine(as_of - REMEMBERED, time(), UTC)
+        columns = (scene.scene_id, scene.mgrs, scene.platform, scene.relative_orbit, scene.sensed)
+        where = and_(self._standing(scene, as_of), scene.sensed >= since)
+        with self.database.reading() as connection:
+            return tuple(
+                Seen(*row) for row in connection.execute(select(*columns).where(where).order_by(scene.scene_id))
+            )
 
     def commit(self, before: Manifest, done: Done) -> None:
         """Make a night the last whole one, in one transaction.

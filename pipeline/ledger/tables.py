@@ -59,12 +59,10 @@ class Night(Base):
     failed: Mapped[list[str]]
     """Parts that failed, each with its reason."""
     blind_pct: Mapped[float | None]
-    """Share of the AOI without a clear look for longer than its profile allows."""
+    """This and what follows: see `manifest.Outlook`."""
     clear_on: Mapped[date | None]
-    """The scene day since which half of the AOI has had a clear look; None if that never was."""
     blind_days: Mapped[int | None]
-    """Days since then, or since the first night."""
-    why_blind: Mapped[str]
+    why_blind: Mapped[dict[str, Any]]
     newest_scene: Mapped[date | None]
     alarms: Mapped[list[str]]
 

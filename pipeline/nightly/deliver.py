@@ -7,7 +7,7 @@ in whole.
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from pipeline.aoi import Aoi
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
+from pipeline.ledger.manifest import Outlook
+from pipeline.ledger.overpasses import Overpass
 from pipeline.nightly import grounds, packing, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
@@ -47,6 +49,10 @@ class Night:
     said: tuple[Said, ...]
     """Verdicts that count tonight."""
     seconds: dict[str, float]
+    outlook: Outlook = field(default_factory=Outlook)
+    """How well the AOI is seen."""
+    overpasses: tuple[Overpass, ...] = ()
+    """The next expected ones."""
 
 
 def check_model(weights: Path, aoi: Aoi) -> None:
@@ -188,7 +194,7 @@ def _counts(found: Night, alerts: tuple[Alert, ...]) -> dict[str, int]:
     states = [entry["state"] for entry in found.plan.ledger.values() if entry["night"] == tonight]
     counts = {status.value: sum(alert.status == status for alert in alerts) for status in Status}
     scenes = {f"scenes {name}": states.count(name) for name in ("used", "refused", "waiting", "partly", "failed")}
-    return counts | scenes | {"tiles": len(found.answers), "% blind": round(_blind_pct(found))}
+    return counts | scenes | {"tiles": len(found.answers), "% blind": round(blind_pct(found))}
 
 
 def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
@@ -210,7 +216,9 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
         },
         "scenes": {key: entry for key, entry in sorted(plan.ledger.items()) if entry["night"] == tonight},
         "seen": _seen(found),
-        "blind_pct": _blind_pct(found),
+        "blind_pct": blind_pct(found),
+        "blindness": _blindness(found),
+        "alarms": list(found.outlook.alarms),
         "tiles": sorted(answer.tile.key for answer in found.answers),
         "failed": sorted(found.failed),
         "counts": counts,
@@ -221,7 +229,20 @@ def _normal_scenes(found: Night) -> tuple[str, ...]:
     return tuple(sorted({scene for answer in found.answers for scene in answer.normal_scenes}))
 
 
-def _blind_pct(found: Night) -> float:
+def _blindness(found: Night) -> dict[str, Any]:
+    seen = found.outlook
+    return {
+        "half_seen_since": seen.clear_on.isoformat() if seen.clear_on else None,
+        "days": seen.blind_days,
+        "why": seen.why_blind,
+        "newest_scene": seen.newest_scene.isoformat() if seen.newest_scene else None,
+        "expected_overpasses": [
+            [each.day.isoformat(), each.mgrs, each.platform, each.relative_orbit] for each in found.overpasses
+        ],
+    }
+
+
+def blind_pct(found: Night) -> float:
     """Share of the AOI without a clear look for longer than `blind_after_days`; tiles that failed count as blind."""
     total = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
     lost = total - sum(answer.blind[1] for answer in found.answers)

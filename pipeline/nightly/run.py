@@ -26,7 +26,7 @@ from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
 from pipeline.ledger.nights import Books
-from pipeline.nightly import deliver, evict, grounds, plan, state, task, verdicts, workers
+from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, task, verdicts, workers
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
@@ -36,6 +36,8 @@ from pipeline.schema import Inspected
 log = logging.getLogger(__name__)
 Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
 """An AOI, and its catalogues in fail-over order."""
+ALARM = 3
+"""Exit code of a night that was done whole while an AOI is blind, or its catalogue silent, for longer than allowed."""
 BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 
 
@@ -104,6 +106,8 @@ class AoiReport:
     """Alerts by status, scenes used and refused, tiles."""
     folder: Path | None = None
     """Where the results lie."""
+    alarms: tuple[str, ...] = ()
+    """What somebody should look into: the AOI is blind, or its catalogue silent, for longer than its profile allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,12 @@ class Report:
     def exit_code(self) -> int:
         """0 all done, 1 some part failed."""
         return 1 if any(night.error or night.failed for night in self.nights) else 0
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Of the last night of each AOI: those of earlier ones are past."""
+        last = {night.aoi: night.alarms for night in self.nights}
+        return tuple(line for lines in last.values() for line in lines)
 
 
 def chosen_aois(place: Home, names: Sequence[str]) -> tuple[Aoi, ...]:
@@ -270,28 +280,32 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     if jobs and not answers:
         return AoiReport(desk.aoi.id, desk.as_of, f"all {len(jobs)} tiles failed; the first: {failed[0]}", failed)
     ledger = _with_failures(tonight, outcomes)
-    problems = failed + tonight.problems + _unread(ledger, desk.as_of)
+    parts = failed + _unread(ledger, desk.as_of)
     night = deliver.Night(
         desk=desk,
         plan=replace(tonight, ledger=ledger),
         answers=tuple(answers),
-        failed=problems,
+        failed=parts + tonight.problems,
         before=before,
         said=verdicts.standing(books.database, desk.aoi.id, desk.as_of),
         seconds={"plan": planned - started, "tiles": worked - planned},
     )
+    night = blindness.watched(night, books)
     folder, after, counts = deliver.publish(night, out=place.out, weights=place.weights)
     done = Done(
-        after=replace(after, clear_days=before.clear_days | {a.tile.key: a.clear_days for a in answers}),
+        after=replace(after, clear_days=blindness.clear_days(night)),
         attempt=attempt,
         catalog=tonight.catalog,
         history=tonight.past,
         looks=tuple((scene, a.tile.key, pixels) for a in answers for scene, pixels in sorted(a.seen.items())),
-        failed=problems,
+        failed=parts,
+        outlook=night.outlook,
     )
     books.commit(before, done)
     desk.store.sweep(before, after)
-    return AoiReport(desk.aoi.id, desk.as_of, "", failed + _unread(ledger, desk.as_of), counts, folder)
+    for line in night.outlook.alarms:
+        log.warning("%s", line)
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts, counts, folder, night.outlook.alarms)
 
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:

@@ -33,6 +33,18 @@ def watched(tmp_path_factory: pytest.TempPathFactory, world: World) -> run.Home:
     return place
 
 
+@pytest.fixture(scope="session")
+def make_world_home(world: World) -> Callable[[Path], run.Home]:
+    """A new home at a place that watches the planted world."""
+
+    def make(folder: Path) -> run.Home:
+        place = demo.prepare(folder)
+        shutil.copy(world.aoi, place.aois / "planted-world.geojson")
+        return place
+
+    return make
+
+
 @pytest.fixture
 def make_home(tmp_path: Path, world: World) -> Callable[..., run.Home]:
     """A new home that watches the planted world; changes to the profile are laid over it as overrides."""

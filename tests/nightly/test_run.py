@@ -13,14 +13,16 @@ from typing import Any
 import pystac
 import pytest
 import rasterio
+from sqlalchemy import select
 
 from pipeline import demo
 from pipeline.errors import ConfigError
-from pipeline.ledger import database
+from pipeline.ledger import database, tables
 from pipeline.ledger.manifest import Manifest
 from pipeline.ledger.nights import Books
-from pipeline.nightly import run
+from pipeline.nightly import run, status
 from pipeline.simulate import serve
+from tests import postgres
 from tests.nightly import pgstac
 from tests.nightly.planted import World, file_server, with_absolute_hrefs
 
@@ -216,6 +218,77 @@ def test_second_real_stac_server_pgstac_gives_the_same_alerts(
     assert alerts_file(other).read_bytes() == alerts_file(place).read_bytes()
 
 
+@pytest.mark.slow
+def test_nights_with_the_ledger_in_postgresql_give_the_same_alerts_and_nothing_but_arrays_on_disk(
+    world: World, watched: run.Home, make_home: MakeHome, local: run.Options, tmp_path: Path
+) -> None:
+    missing = postgres.missing()
+    if missing and not os.environ.get("CI"):
+        pytest.skip(missing)
+    with postgres.running(tmp_path) as server:
+        place = replace(make_home(), database=server.empty_database())
+        report = run.over(place, world.nights[:2], local)
+        again = run.nightly(place, world.nights[1], local)
+        known = left(place)
+    assert (report.exit_code, again.exit_code) == (0, 0)
+    expected = watched.out / world.nights[1].isoformat() / "planted-world" / "alerts.geojson"
+    assert alerts_file(place).read_bytes() == expected.read_bytes()
+    assert known.as_of == world.nights[1]
+    assert not list(place.state.glob("*.db*"))
+
+
+def test_over_database_that_does_not_answer_is_wrong_input_and_changes_nothing(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = replace(make_home(), database="postgresql://vanwatch@127.0.0.1:1/none")
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:1/none: .*deployment\.toml"):
+        run.nightly(place, world.nights[0], local)
+    assert not place.state.exists()
+    assert not place.out.exists()
+
+
+@pytest.mark.slow
+def test_over_scheduler_that_does_not_answer_changes_nothing(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = make_home()
+    with pytest.raises(ConfigError, match=r"--scheduler tcp://127\.0\.0\.1:1"):
+        run.nightly(place, world.nights[0], replace(local, scheduler="tcp://127.0.0.1:1"))
+    assert not place.state.exists()
+
+
+def test_ledger_of_watched_nights_tells_every_scene_with_its_decisions(world: World, watched: run.Home) -> None:
+    scene, look, listing = tables.Scene, tables.Look, tables.Listing
+    with database.opened(watched.ledger) as ledger, ledger.reading() as connection:
+        rows = connection.execute(select(scene).where(scene.until.is_(None))).mappings().all()
+        looks = connection.execute(select(look.scene_id, look.tile, look.clear_pct)).all()
+        listed = {row.item_id for row in connection.execute(select(listing.item_id, listing.catalog))}
+    used = [row for row in rows if (row["state"], row["purpose"]) == ("used", "look")]
+    assert len(used) >= len(world.nights)
+    assert all(row["offset_dn"] in (0, -1000) and row["offset_evidence"] for row in used)
+    assert all(row["shift_row_px"] is not None and row["relative_orbit"] in (19, 62) for row in used)
+    assert [row for row in rows if row["purpose"] == "normal"]
+    assert {each.scene_id for each in looks} == {row["scene_id"] for row in used}
+    assert len({(each.scene_id, each.tile) for each in looks}) == len(looks)
+    assert all(0 <= each.clear_pct <= 100 for each in looks)
+    items = {item["id"] for item in json.loads(world.items.read_text())["features"]}
+    assert listed <= items
+    assert len(listed) > len(world.nights)
+
+
+def test_status_after_watched_nights_tells_freshness_and_the_next_overpass(world: World, watched: run.Home) -> None:
+    (item,) = status.read(watched, world.nights[-1], ()).aois
+    told = json.loads((alerts_file(watched).parent / "run.json").read_text())
+    assert (item.last_night, item.fresh_days) == (world.nights[-1], 0)
+    assert item.blind_days == told["blindness"]["days"]
+    assert item.blind_pct == told["blind_pct"]
+    assert [each.day.isoformat() for each in item.next_overpasses] == [
+        day for day, *_ in told["blindness"]["expected_overpasses"]
+    ]
+    assert item.next_overpasses[0].day > world.nights[-1]
+    assert told["alarms"] == list(item.alarms) == []
+
+
 def test_night_of_a_date_before_any_scene_is_empty_and_says_so(make_home: MakeHome, local: run.Options) -> None:
     place = make_home()
     report = run.nightly(place, date(2019, 1, 1), local)
@@ -253,7 +326,7 @@ def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
     shutil.copytree(watched.folder, place.folder, symlinks=True)
     arrays = place.state / "planted-world" / "arrays"
     newest = max(path.name.split(".")[1] for path in arrays.iterdir())
-    damaged = min(arrays.glob(f"*.{newest}.npz"))
+    damaged = min(arrays.glob(f"*.{newest}.*.npz"))
     damaged.write_bytes(damaged.read_bytes()[:500])
     report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     assert report.exit_code == 1

@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("blind_pct", sa.Double(), nullable=True),
         sa.Column("clear_on", sa.Date(), nullable=True),
         sa.Column("blind_days", sa.Integer(), nullable=True),
-        sa.Column("why_blind", sa.String(), nullable=False),
+        sa.Column("why_blind", sa.JSON(), nullable=False),
         sa.Column("newest_scene", sa.Date(), nullable=True),
         sa.Column("alarms", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("aoi", "as_of", name="pk_nights"),

@@ -1,0 +1,175 @@
+"""Blindness: how long an AOI has not been seen, why, and when that is worth an alarm.
+
+In: what the ledger knows of an AOI after a night. Out: an `Outlook`. Looks at no pixel and no clock.
+
+An AOI counts as seen on a day if half of its pixels have had a clear look on or since that day. Two things alarm: half
+of the AOI without a clear look for longer than `blind_after_days`, and a granule of which no catalogue has listed a
+scene for longer than `search.stale_days`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pipeline.aoi import Aoi
+from pipeline.ledger import overpasses
+from pipeline.ledger.manifest import Outlook
+from pipeline.ledger.nights import Books
+from pipeline.ledger.overpasses import Seen
+from pipeline.nightly import deliver
+from pipeline.nightly.deliver import Night
+
+CLOUD, NO_SCENE, REFUSED, FAILED, WAITING = "cloud", "no scene", "refused scene", "failed read", "waiting scene"
+"""Why a place was not seen; `waiting`: there were too few earlier scenes to compare with."""
+_WHY = {"used": CLOUD, "refused": REFUSED, "failed": FAILED, "partly": FAILED, "waiting": WAITING}
+LATE = timedelta(days=2)
+"""A scene is listed within so long of its overpass; before that it is not missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an AOI after a night."""
+
+    aoi: Aoi
+    as_of: date
+    first_night: date
+    granules: tuple[str, ...]
+    ledger: Mapping[str, Mapping[str, Any]]
+    """Scenes of the search window."""
+    seen: tuple[Seen, ...]
+    """Scenes of the last months, tonight's too."""
+    clear_days: Mapping[str, Mapping[str, int]]
+    """Tile to its pixels by scene day of their last clear look."""
+    blind_pct: float
+
+
+def outlook(facts: Facts) -> Outlook:
+    """How well an AOI is seen."""
+    clear_on = half_seen_since(facts.clear_days.values())
+    since = clear_on or facts.first_night
+    days = (facts.as_of - since).days
+    newest = {mgrs: max((s.day for s in facts.seen if s.mgrs == mgrs), default=None) for mgrs in facts.granules}
+    known = [day for day in newest.values() if day is not None]
+    found = Outlook(
+        blind_pct=facts.blind_pct,
+        clear_on=clear_on,
+        blind_days=days,
+        why_blind=_reasons(facts, clear_on) if days else {},
+        newest_scene=max(known, default=None),
+    )
+    alarms = (*_blind_alarm(facts, found), *_silence(facts, newest))
+    return replace(found, alarms=alarms)
+
+
+def watched(night: Night, books: Books) -> Night:
+    """A night with how well its AOI is seen, before it is published.
+
+    Raises:
+        StateError: the database does not answer.
+    """
+    tonight, as_of = night.plan, night.desk.as_of
+    known = {scene.scene_id: scene for scene in books.seen(as_of)}
+    known |= {scene.scene_id: scene for scene in as_seen(tonight.past | tonight.ledger)}
+    facts = Facts(
+        aoi=night.desk.aoi,
+        as_of=as_of,
+        first_night=min(books.first() or as_of, as_of),
+        granules=tonight.granules,
+        ledger=tonight.ledger,
+        seen=tuple(scene for _, scene in sorted(known.items())),
+        clear_days=clear_days(night),
+        blind_pct=deliver.blind_pct(night),
+    )
+    ahead = overpasses.expected(facts.seen, as_of + timedelta(days=1), as_of + timedelta(days=overpasses.REPEAT_DAYS))
+    return replace(night, outlook=outlook(facts), overpasses=ahead)
+
+
+def clear_days(night: Night) -> dict[str, dict[str, int]]:
+    """Tile to its pixels by day of their last clear look; a tile that failed tonight stays as it was."""
+    return night.before.clear_days | {answer.tile.key: answer.clear_days for answer in night.answers}
+
+
+def half_seen_since(tiles: Iterable[Mapping[str, int]]) -> date | None:
+    """The last day on or since which half of all pixels have had a clear look; None if there is none.
+
+    Args:
+        tiles: pixels by scene day of their last clear look; an empty text for never.
+    """
+    pixels: Counter[str] = Counter()
+    for counted in tiles:
+        pixels.update(counted)
+    half, seen = sum(pixels.values()) / 2, 0
+    for day in sorted(filter(None, pixels), reverse=True):
+        seen += pixels[day]
+        if seen >= half:
+            return date.fromisoformat(day)
+    return None
+
+
+def blind_pct(tiles: Iterable[Mapping[str, int]], since: date) -> float:
+    """Share of all pixels whose last clear look is older than a day."""
+    pixels: Counter[str] = Counter()
+    for counted in tiles:
+        pixels.update(counted)
+    blind = sum(count for day, count in pixels.items() if day < since.isoformat())
+    return round(100 * blind / max(1, sum(pixels.values())), 1)
+
+
+def describe(why: Mapping[str, int]) -> str:
+    """Reasons for people, the most frequent first, like `3 cloud, 1 no scene`."""
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(why.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def as_seen(ledger: Mapping[str, Mapping[str, Any]]) -> tuple[Seen, ...]:
+    """Entries of the ledger as scenes that were seen."""
+    return tuple(
+        Seen(
+            scene_id,
+            entry["mgrs"],
+            entry.get("platform", ""),
+            entry.get("relative_orbit"),
+            datetime.fromisoformat(entry["sensed"]),
+        )
+        for scene_id, entry in ledger.items()
+    )
+
+
+def _reasons(facts: Facts, clear_on: date | None) -> dict[str, int]:
+    """What became of the overpasses since the AOI was last seen, as far back as the search goes."""
+    start = facts.as_of - timedelta(days=facts.aoi.profile.search.window_days)
+    after = max(start, clear_on + timedelta(days=1)) if clear_on else start
+    later = {scene.scene_id for scene in as_seen(facts.ledger) if scene.day >= after}
+    why = Counter(_WHY[entry["state"]] for scene_id, entry in facts.ledger.items() if scene_id in later)
+    missed = len(overpasses.missing(facts.seen, after, facts.as_of - LATE))
+    if missed or not why:
+        why[NO_SCENE] = missed
+    return dict(sorted(why.items()))
+
+
+def _blind_alarm(facts: Facts, found: Outlook) -> tuple[str, ...]:
+    allowed = facts.aoi.profile.blind_after_days
+    if not facts.granules or found.blind_days is None or found.blind_days <= allowed:
+        return ()
+    why = describe(found.why_blind)
+    return (
+        f"{facts.aoi.id}: blind: half of it has had no clear look for {found.blind_days} days, {allowed} are allowed "
+        f"({why})",
+    )
+
+
+def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[str, ...]:
+    allowed = facts.aoi.profile.search.stale_days
+    if not facts.granules:
+        return (f"{facts.aoi.id}: silent: no catalogue lists any scene of it",)
+    lines = []
+    for mgrs, day in sorted(newest.items()):
+        silent = (facts.as_of - (day or facts.first_night)).days
+        if silent > allowed:
+            missed = len(overpasses.missing(facts.seen, (day or facts.first_night), facts.as_of - LATE))
+            lines.append(
+                f"{facts.aoi.id}: silent: no catalogue has listed a scene of {mgrs} for {silent} days, {allowed} are "
+                f"allowed ({missed} overpasses were expected)"
+            )
+    return tuple(lines)

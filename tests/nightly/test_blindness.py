@@ -1,0 +1,107 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline import aoi as areas
+from pipeline.nightly import blindness, run
+from pipeline.nightly.blindness import Facts
+
+NIGHT = date(2026, 4, 1)
+
+
+def entry(days_ago: int, state: str, platform: str = "sentinel-2a") -> dict[str, Any]:
+    sensed = datetime(2026, 4, 1, 5, tzinfo=UTC) - timedelta(days=days_ago)
+    return {"sensed": sensed.isoformat(), "mgrs": "44QLH", "platform": platform, "relative_orbit": 19, "state": state}
+
+
+@pytest.fixture
+def facts(make_home: Callable[..., run.Home]) -> Facts:
+    """An AOI whose profile allows 21 blind and 12 silent days; all of it was seen clearly two days ago."""
+    place = make_home()
+    ledger = {"new": entry(2, "used")}
+    return Facts(
+        aoi=areas.load(place.aois / "planted-world.geojson", place.configs),
+        as_of=NIGHT,
+        first_night=date(2026, 1, 1),
+        granules=("44QLH",),
+        ledger=ledger,
+        seen=blindness.as_seen(ledger),
+        clear_days={"t": {"2026-03-30": 100}},
+        blind_pct=0.0,
+    )
+
+
+def later(facts: Facts, ledger: dict[str, dict[str, Any]], **changes: Any) -> Facts:
+    return replace(facts, ledger=ledger, seen=blindness.as_seen(ledger), **changes)
+
+
+def test_outlook_of_an_aoi_that_is_seen_is_calm(facts: Facts) -> None:
+    seen = blindness.outlook(facts)
+    assert (seen.clear_on, seen.blind_days, seen.newest_scene, seen.alarms) == (
+        date(2026, 3, 30),
+        2,
+        date(2026, 3, 30),
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tiles", "expected"),
+    [
+        ([{"2026-03-01": 50, "2026-03-09": 50}], date(2026, 3, 9)),
+        ([{"2026-03-01": 51, "2026-03-09": 49}], date(2026, 3, 1)),
+        ([{"2026-03-09": 10}, {"": 30, "2026-02-01": 20}], date(2026, 2, 1)),
+        ([{"": 51, "2026-03-09": 49}], None),
+        ([], None),
+    ],
+)
+def test_half_seen_since_is_the_day_on_which_half_had_been_seen(tiles: Any, expected: date | None) -> None:
+    assert blindness.half_seen_since(tiles) == expected
+
+
+def test_outlook_blind_for_longer_than_allowed_alarms_with_every_reason(facts: Facts) -> None:
+    days = {2: "used", 7: "refused", 12: "failed", 17: "used", 22: "waiting"}
+    ledger = {f"s{n}": entry(n, state, "sentinel-2a" if n % 10 == 2 else "sentinel-2b") for n, state in days.items()}
+    clear = {"t": {"2026-03-09": 40, "2026-03-30": 30, "": 30}}
+    seen = blindness.outlook(later(facts, ledger, clear_days=clear))
+    assert (seen.clear_on, seen.blind_days) == (date(2026, 3, 9), 23)
+    assert seen.why_blind == {"cloud": 2, "failed read": 1, "refused scene": 1, "waiting scene": 1}
+    assert seen.alarms == (
+        "planted-world: blind: half of it has had no clear look for 23 days, 21 are allowed "
+        "(2 cloud, 1 failed read, 1 refused scene, 1 waiting scene)",
+    )
+
+
+def test_outlook_one_day_less_does_not_alarm(facts: Facts) -> None:
+    clear = {"t": {"2026-03-11": 100}}
+    assert blindness.outlook(replace(facts, clear_days=clear)).alarms == ()
+    assert len(blindness.outlook(replace(facts, clear_days=clear, as_of=date(2026, 4, 2))).alarms) == 1
+
+
+def test_outlook_of_a_new_aoi_under_cloud_does_not_alarm_before_its_time(facts: Facts) -> None:
+    never = replace(facts, clear_days={"t": {"": 100}}, first_night=date(2026, 3, 25))
+    seen = blindness.outlook(never)
+    assert (seen.clear_on, seen.blind_days, seen.alarms) == (None, 7, ())
+
+
+def test_d6_outlook_silent_catalogue_alarms_and_counts_the_overpasses_that_are_missing(facts: Facts) -> None:
+    ledger = {"old": entry(18, "used"), "older": entry(23, "used", "sentinel-2b")}
+    seen = blindness.outlook(later(facts, ledger, clear_days={"t": {"2026-03-14": 100}}))
+    assert seen.why_blind == {"no scene": 3}
+    assert seen.alarms == (
+        "planted-world: silent: no catalogue has listed a scene of 44QLH for 18 days, 12 are allowed "
+        "(3 overpasses were expected)",
+    )
+
+
+def test_outlook_of_an_aoi_without_any_scene_alarms(facts: Facts) -> None:
+    nothing = later(facts, {}, granules=(), clear_days={})
+    assert blindness.outlook(nothing).alarms == ("planted-world: silent: no catalogue lists any scene of it",)
+
+
+def test_blind_pct_counts_pixels_that_were_never_seen() -> None:
+    tiles = [{"2026-03-01": 10, "": 20}, {"2026-03-11": 70}]
+    assert blindness.blind_pct(tiles, date(2026, 3, 11)) == 30.0
