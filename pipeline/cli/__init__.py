@@ -26,7 +26,7 @@ def _setup(
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
-    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio", "alembic"):
+    for noisy in ("rasterio", "matplotlib", "httpx", "asyncio", "alembic", "pyogrio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

@@ -13,6 +13,7 @@ import rasterio
 from pipeline import config, grid
 from pipeline.errors import ReadError
 from pipeline.grid import Tile, Window
+from pipeline.ledger import database
 from pipeline.nightly import evict, run, state, task, workers
 from pipeline.nightly.task import TileJob
 from pipeline.scenes import look
@@ -210,8 +211,10 @@ def test_nightly_lets_go_of_the_last_block_with_the_last_tile(
     world: World, make_home: Callable[..., run.Home], local: run.Options
 ) -> None:
     place = make_home(tiles={"size_px": 256})
+    place.state.mkdir()
     crew = Looking(place.state / "scratch" / "planted-world")
-    (report,) = run._nights(place, world.nights[:1], run.watched(place, local), crew)
+    with database.opened(place.ledger) as ledger:
+        (report,) = run._nights(place, world.nights[:1], run.watched(place, local), (crew, ledger))
     assert report.counts is not None
     assert len(crew.kept) == report.counts["tiles"] > 1
     assert crew.kept[0] > 0
