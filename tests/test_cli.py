@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 VANWATCH = Path(sys.executable).parent / "vanwatch"
-COMMANDS = ["nightly", "replay", "detect", "detectability", "demo", "aoi check", "aoi list", "aoi preview", "aoi add"]
+COMMANDS = [
+    "nightly",
+    "replay",
+    "detect",
+    "detectability",
+    "demo",
+    "status",
+    "aoi check",
+    "aoi list",
+    "aoi preview",
+    "aoi add",
+]
 
 
 def vanwatch(*arguments: str) -> "subprocess.CompletedProcess[str]":
