@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import night, parts
+from benchmarks import night, parts, stores
 
 
 def main() -> None:
@@ -19,12 +19,15 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        rows = parts.rows(Path(folder))
+        rows = [*parts.rows(Path(folder)), *stores.rows(Path(folder) / "stores")]
+        facts = dict(stores.facts(Path(folder) / "facts"))
     print(f"{'ours / the alternative':<66}{'ours s':>9}{'other s':>9}{'faster':>8}{'range':>14}{'stolen %':>10}")
     for row in rows:
         span = f"{row.low:.2f}-{row.high:.2f}"
         print(f"{row.name:<66}{row.ours_s:9.3f}{row.theirs_s:9.3f}{row.ratio:8.2f}{span:>14}{row.stolen_pct:10.1f}")
-    result: dict[str, object] = {"parts": [asdict(row) for row in rows]}
+    for name, value in facts.items():
+        print(f"{name:<66}  {value}")
+    result: dict[str, object] = {"parts": [asdict(row) for row in rows], "stores": facts}
     if not chosen.parts:
         names = ("first night, normal built", "the same night, normal kept")
         for name, figures in zip(

@@ -9,6 +9,7 @@ import functools
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from pipeline.ledger.nights import Books
 from pipeline.nightly import state
 from pipeline.nightly.state import Store
 
+icechunk.set_logs_filter("error")  # else each opening warns that processes must not commit at once
 SIDE, TILES, NIGHTS = 512, 4, 5
 FIRST = date(2026, 1, 1)
 Arrays = dict[str, NDArray[Any]]
@@ -196,6 +198,7 @@ def _each(pool: ProcessPoolExecutor | None, job: Callable[..., Any], tasks: Sequ
 def rows(folder: Path) -> list[Row]:
     """Ours against each of the others: write alone, write from two processes, read."""
     found = []
+    folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         list(pool.map(abs, range(4)))
         for other in (Icechunk(folder / "i"), Renamed(folder / "r")):
@@ -206,7 +209,32 @@ def rows(folder: Path) -> list[Row]:
                 mine, theirs = (_writer(item, turns[item], start, crew) for item in (ours, other))
                 found.append(compare(f"night of {TILES} tiles, {label}: files and database / {name}", mine, theirs))
             found.append(compare(f"read it back: files and database / {name}", ours.read, other.read))
-    return found
+    return [*found, _commit_alone(folder / "alone")]
+
+
+def _commit_alone(folder: Path) -> Row:
+    """One transaction that names all tiles, against one snapshot of as many tiny arrays."""
+    nights, chunks = iter(range(1000)), iter(range(1000))
+    folder.mkdir()
+    repository = Icechunk(folder).repository
+    with database.opened(database.default_url(folder)) as ledger:
+        books = Books(ledger, "a")
+
+        def ours() -> None:
+            night = next(nights)
+            as_of = FIRST + timedelta(days=night)
+            before = books.load(as_of, scenes_since=FIRST)
+            tiles = {f"t{tile}": f"t{tile}.{night}.1.npz" for tile in range(TILES)}
+            books.commit(before, Done(after=Manifest(as_of=as_of, tiles=tiles)))
+
+        def theirs() -> None:
+            session, night = repository.writable_session("main"), next(chunks)
+            root = zarr.open_group(session.store, mode="a")
+            for tile in range(TILES):
+                root.create_array(f"t{tile}", data=np.full(4, night), overwrite=True)
+            session.commit(f"night {night}")
+
+        return compare(f"commit of {TILES} tiles alone: database / Icechunk", ours, theirs)
 
 
 def _writer(item: Contestant, turns: Any, start: int, crew: ProcessPoolExecutor | None) -> Callable[[], None]:
@@ -246,7 +274,15 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+def _together(folder: Path, who: int) -> None:
+    """Wait for the other process."""
+    (folder / f"ready{who}").touch()
+    while not all((folder / f"ready{each}").exists() for each in range(2)):
+        time.sleep(0.001)
+
+
 def _commit_rows(folder: Path, who: int) -> int:
+    _together(folder, who)
     with database.opened(database.default_url(folder)) as ledger:
         books, before = Books(ledger, f"aoi{who}"), Manifest()
         for night in range(20):
@@ -257,6 +293,7 @@ def _commit_rows(folder: Path, who: int) -> int:
 
 
 def _commit_chunks(folder: Path, who: int) -> int:
+    _together(folder, who)
     acknowledged = 0
     for night in range(20):
         session = Icechunk(folder).repository.writable_session("main")

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 VANWATCH = Path(sys.executable).parent / "vanwatch"
 COMMANDS = [
-    *("nightly", "replay", "detect", "detectability", "demo", "verify", "verdict", "verdicts import"),
+    *("nightly", "replay", "detect", "detectability", "demo", "status"),
+    *("verify", "verdict", "verdicts import"),
     *("aoi check", "aoi list", "aoi preview", "aoi add"),
 ]
 
