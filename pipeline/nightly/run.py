@@ -322,6 +322,7 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, i
             scratch=desk.scratch,
             before=before.tiles.get(tile.key, ""),
             attempt=attempt,
+            again=tuple(sorted(day for granule, day in tonight.again if granule == tile.granule)),
         )
         for tile in tonight.tiles
     ]
