@@ -21,6 +21,8 @@ from pipeline import config, demo, grid
 from pipeline.detect.evidence import STEP, Evidence
 from pipeline.evaluate import replays, rules
 from pipeline.evaluate.replays import Planted, Score, TileLooks
+from pipeline.ledger import database
+from pipeline.ledger.nights import Books
 from pipeline.nightly import plan, run, state, task
 from pipeline.simulate import scenes
 
@@ -142,16 +144,20 @@ def looks_of(folder: Path, place: run.Home, items: Path, first: date) -> tuple[T
 def _replayed(place: run.Home, aoi: areas.Aoi, items: Path, first: date) -> dict[str, NDArray[Any]]:
     listed = [item["properties"]["datetime"][:10] for item in json.loads(items.read_text())["features"]]
     nights = sorted({day for day in map(date.fromisoformat, listed) if day >= first})
-    store = state.Store(place.state / aoi.id)
+    arrays = state.Store(place.state / aoi.id).arrays
+    granules: tuple[str, ...] = ()
     known: dict[str, dict[int, dict[str, NDArray[Any]]]] = {}
     for night in nights:
         report = run.over(place, [night], run.Options(catalog=str(items), workers=0))
         print(f"{aoi.id} {night}: {report.nights[0].error or report.nights[0].counts}", flush=True)
-        for key, name in store.last().tiles.items():
-            evidence = task.read_layers(store.arrays / name).evidence
+        with database.opened(place.ledger) as ledger:
+            left = Books(ledger, aoi.id).load(date.max, scenes_since=night)
+        granules = left.granules
+        for key, name in left.tiles.items():
+            evidence = task.read_layers(arrays / name).evidence
             looks = known.setdefault(key, {})
             looks |= {int(day): _look(evidence, day) for day in np.unique(evidence.day) if day and day not in looks}
-    values: dict[str, NDArray[Any]] = {"granules": np.array(store.last().granules)}
+    values: dict[str, NDArray[Any]] = {"granules": np.array(granules)}
     for key, looks in known.items():
         values[f"{key}/day"] = np.array(sorted(looks))
         for field in ("odds", "weight", "seen"):

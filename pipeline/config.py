@@ -40,8 +40,8 @@ class Search(Model):
     """How far each night looks back for scenes not yet used: late and reprocessed ones are picked up."""
     stale_days: int = Field(default=12, ge=3, le=365)
     """A granule without a new scene for so long is looked for in the next catalogue too."""
-    history_days: int = Field(default=400, ge=60, le=1500)
-    """How far back looks for the normal may lie."""
+    history_days: int = Field(default=1140, ge=60, le=1500)
+    """How far back looks for the normal may lie: three years and a season."""
 
 
 class Tiles(Model):

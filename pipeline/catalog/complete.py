@@ -37,7 +37,7 @@ def search(
     Args:
         geometry: WGS84 polygons, within -180 to 180.
         start: first solar day.
-        end: last solar day, included.
+        end: last solar day, included; what was listed later is left out.
         catalogs: name and catalogue, in fail-over order.
         stale_days: a granule whose newest scene is older than this, counted from `end`, is stale.
         save_to: where the listed items are saved; those of the next catalogue beside it.
@@ -45,7 +45,7 @@ def search(
     Raises:
         CatalogError: no catalogue answered.
     """
-    found = searching.search(geometry, start=start, end=end, catalogs=catalogs, save_to=save_to)
+    found = searching.search(geometry, start=start, end=end, catalogs=catalogs, save_to=save_to, as_of=end)
     behind = stale(geometry, found, end - timedelta(days=stale_days))
     rest = catalogs[[name for name, _ in catalogs].index(found.catalog) + 1 :]
     if not behind or not rest:
@@ -54,7 +54,7 @@ def search(
     log.warning("%s; asking %s", told, ", ".join(name for name, _ in rest))
     beside = save_to.with_name(f"{save_to.stem}_next{save_to.suffix}")
     try:
-        other = searching.search(geometry, start=start, end=end, catalogs=rest, save_to=beside)
+        other = searching.search(geometry, start=start, end=end, catalogs=rest, save_to=beside, as_of=end)
     except CatalogError as err:
         return replace(found, problems=(*found.problems, told, *str(err).splitlines()))
     gaps = {gap.scene_id for gap in coverage.missing(found.scenes, other.scenes)}

@@ -17,7 +17,7 @@ from shapely import box
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.catalog import files, merge, naming, pages, parse
+from pipeline.catalog import files, listing, merge, naming, pages, parse
 from pipeline.config import Catalog
 from pipeline.errors import CatalogError, ConfigError
 from pipeline.grid import Granule
@@ -49,6 +49,7 @@ def search(
     end: date,
     catalogs: Sequence[tuple[str, Catalog]],
     save_to: Path | None = None,
+    as_of: date | None = None,
 ) -> Found:
     """Find the scenes over an area, in the first catalogue that answers completely.
 
@@ -58,6 +59,7 @@ def search(
         end: last solar day, included.
         catalogs: name and catalogue, in fail-over order.
         save_to: where the listed items are saved as an ItemCollection, whole, before this returns.
+        as_of: what was listed later is left out, see `listing`; None for all that is listed.
 
     Raises:
         CatalogError: no catalogue answered, or none with an item that is of use; the message has a line for each.
@@ -81,7 +83,8 @@ def search(
                 f"catalogue {name}: none of its {len(items)} items is of use; the first: {parsed.problems[0]}"
             )
             continue
-        days = [scene for scene in parsed.scenes if start <= scene.solar_day <= end]
+        known = parsed.scenes if as_of is None else listing.known_by(parsed.scenes, as_of)
+        days = [scene for scene in known if start <= scene.solar_day <= end]
         near = touching(geometry, {scene.granule for scene in days})
         scenes = merge.merge(scene for scene in days if scene.granule in near)
         return Found(scenes, name, (*problems, *parsed.problems), len(items))

@@ -34,7 +34,16 @@ def decisions(judged: Inspected) -> Entry:
         "offsets": [[offset.dn, offset.method, offset.evidence] for offset in judged.offsets],
         "shift": [judged.shift.row_px, judged.shift.col_px, judged.shift.evidence],
         "corrected": judged.shift.corrected,
+        "processed": processed(judged.scene),
     }
+
+
+def processed(scene: Scene) -> str:
+    """How well a scene was processed, in a text that is greater for a better revision: of its worst datastrip.
+
+    Baselines first, then when it was processed, where the catalogue tells.
+    """
+    return min(f"{part.baseline} {part.generated.isoformat() if part.generated else ''}" for part in scene.parts)
 
 
 def of_history(pasts: Iterable[History], as_of: date, *, besides: Mapping[str, Entry]) -> dict[str, Entry]:

@@ -22,8 +22,8 @@ from pipeline.normal import keep, seasonal
 from pipeline.scenes import inspect
 from pipeline.schema import Inspected, Scene
 
-BACKFILL = timedelta(days=30)
-"""A scene listed so long after its acquisition was listed before under another revision."""
+ScenesOfADay = tuple[Granule, date]
+"""A granule and a UTC date: looks of one day are kept as one, so they can only be replaced together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Plan:
     """Scenes for the normal, per granule; empty where the normals are kept already."""
     new: dict[Granule, tuple[Inspected, ...]]
     """Scenes to look at, per granule, oldest first."""
+    again: frozenset[ScenesOfADay]
+    """Whose looks are forgotten first, since one of these scenes has a better revision; all of them are in `new`."""
     granules: tuple[str, ...]
     ledger: dict[str, dict[str, Any]]
     """The state's ledger with tonight's decisions."""
@@ -58,18 +60,6 @@ class Desk:
     store: state.Store
     scratch: Path
     workers: Workers
-
-
-def visible(scene: Scene, as_of: date) -> bool:
-    """Whether a night of that date could have known the scene.
-
-    A scene listed more than a month after its acquisition is a reprocessing or a backfill; when it was first listed
-    is not known, so that its acquisition decides.
-    """
-    if max(scene.solar_day, scene.sensed.date()) > as_of:
-        return False
-    late = scene.published is not None and scene.published.date() > as_of
-    return not late or (scene.published is not None and scene.published - scene.sensed > BACKFILL)
 
 
 def scenes_since(desk: Desk) -> date:
@@ -95,17 +85,18 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         stale_days=desk.aoi.profile.search.stale_days,
         save_to=desk.scratch / "items.json",
     )
-    scenes = tuple(scene for scene in found.scenes if visible(scene, desk.as_of))
+    scenes = found.scenes
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
     tiles = tiles_of(desk.aoi, granules)
     uncovered = desk.aoi.area_km2 - sum(_tile_km2(tile) for tile in tiles)
     past = {} if ready else _histories(desk, tiles, scenes, anchor)
-    new, ledger = _new(desk, scenes, tiles, anchor, before)
+    new, ledger, again = _new(desk, scenes, tiles, anchor, before)
     return Plan(
         tiles=tiles,
         anchor=anchor,
         history={granule: each.scenes for granule, each in past.items()},
         new=new,
+        again=again,
         granules=tuple(g.mgrs for g in granules),
         ledger=ledger,
         past=entries.of_history(past.values(), desk.as_of, besides=ledger),
@@ -179,12 +170,14 @@ def _histories(
 
 def _new(
     desk: Desk, scenes: tuple[Scene, ...], tiles: tuple[Tile, ...], anchor: date, before: state.Manifest
-) -> tuple[dict[Granule, tuple[Inspected, ...]], dict[str, dict[str, Any]]]:
+) -> tuple[dict[Granule, tuple[Inspected, ...]], dict[str, dict[str, Any]], frozenset[ScenesOfADay]]:
     """Judge the scenes that were not used yet, and write the decisions into the ledger."""
     since = desk.as_of - timedelta(days=desk.aoi.profile.search.window_days)
     recent = [scene for scene in scenes if scene.solar_day >= since]
     ledger = before.ledger | entries.listed_again(recent, before.ledger)
-    fresh = [left for scene in recent if (left := unused(scene, ledger.get(scene.scene_id, {}))) is not None]
+    again = {_day(scene) for scene in recent if better(scene, ledger.get(scene.scene_id, {}))}
+    left = [scene if _day(scene) in again else unused(scene, ledger.get(scene.scene_id, {})) for scene in recent]
+    fresh = [scene for scene in left if scene is not None]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
         windows = inspect.sample_windows(granule, _area(granule, tiles))
@@ -206,8 +199,23 @@ def _new(
             continue
         entry |= entries.decisions(outcome.result)
         new.setdefault(outcome.job.scene.granule, []).append(outcome.result)
-    ordered = {g: tuple(sorted(found, key=lambda i: (i.scene.sensed, i.scene.scene_id))) for g, found in new.items()}
-    return ordered, ledger
+    lost = {_day(s) for s in fresh if _day(s) in again and ledger[s.scene_id]["state"] != "used"}
+    ledger |= {s.scene_id: before.ledger[s.scene_id] for s in fresh if _day(s) in lost and s.scene_id in before.ledger}
+    kept = {g: [item for item in found if _day(item.scene) not in lost] for g, found in new.items()}
+    ordered = {g: tuple(sorted(found, key=lambda i: (i.scene.sensed, i.scene.scene_id))) for g, found in kept.items()}
+    return ordered, ledger, frozenset(again - lost)
+
+
+def _day(scene: Scene) -> ScenesOfADay:
+    return scene.granule, scene.sensed.date()
+
+
+def better(scene: Scene, entry: Mapping[str, Any]) -> bool:
+    """Whether a scene that was used is listed tonight in a better revision, so that its look is replaced."""
+    if entry.get("state") != "used" or "processed" not in entry:
+        return False
+    late = merge.late_parts(scene, entry.get("datastrips", ()))
+    return not late and entries.processed(scene) > str(entry["processed"])
 
 
 def unused(scene: Scene, entry: Mapping[str, Any]) -> Scene | None:

@@ -332,6 +332,7 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, i
             before=before.tiles.get(tile.key, ""),
             places=places.get(tile.key, ()),
             attempt=attempt,
+            again=tuple(sorted(day for granule, day in tonight.again if granule == tile.granule)),
         )
         for tile in tonight.tiles
     ]

@@ -20,6 +20,7 @@ EPOCH = date(2015, 1, 1)  # before the first Sentinel-2 scene; refresh periods a
 EARLIER_YEARS = 3  # what a place looked like longer ago is not what is normal today
 _YEAR_DAYS = 365
 _UNKNOWN_CLOUD_PCT = 50.0
+_MOSTLY_PCT = 70.0
 _CLOUD_STEP_PCT = 10.0  # cloud cover of a whole scene is a rough hint: within a step the newer scene is better
 _WORTH = 0.05  # a scene is read when it helps at least this share of the places
 
@@ -51,8 +52,9 @@ def rank(scenes: Sequence[Scene], anchor: date, rules: NormalRules) -> tuple[Sce
     """The scenes that may tell what is normal, best first.
 
     Left out are scenes of the last `gap_days` before the anchor and everything later (no look-ahead), and scenes
-    older than three years and a season. Scenes of the same season come first; then those with fewer clouds (a hint
-    that orders but never discards); then the newer ones.
+    older than three years and a season. Scenes of the same season come first, those of the last year before those of
+    earlier ones, which fill up: what was cleared a year ago is not normal forest. Within a year those with fewer clouds
+    come first (a hint that orders but never discards), then the newer ones; mostly cloudy ones come after all years.
 
     Args:
         scenes: one granule's, in any order.
@@ -65,11 +67,13 @@ def rank(scenes: Sequence[Scene], anchor: date, rules: NormalRules) -> tuple[Sce
     return tuple(sorted(usable, key=lambda scene: order(scene, anchor, rules)))
 
 
-def order(scene: Scene, anchor: date, rules: NormalRules) -> tuple[bool, float, int, str]:
+def order(scene: Scene, anchor: date, rules: NormalRules) -> tuple[bool, bool, int, float, int, str]:
     """Sort key of `rank`: the smaller, the better."""
     cloud = _UNKNOWN_CLOUD_PCT if scene.cloud_pct is None else scene.cloud_pct
     day = scene.solar_day
-    return not in_season(day, anchor, rules), cloud // _CLOUD_STEP_PCT, -day.toordinal(), scene.scene_id
+    years = round((anchor - day).days / _YEAR_DAYS)
+    other = not in_season(day, anchor, rules)
+    return other, cloud >= _MOSTLY_PCT, years, cloud // _CLOUD_STEP_PCT, -day.toordinal(), scene.scene_id
 
 
 def choose(

@@ -2,7 +2,7 @@
 
 In: the world's size. Out: a `Region` with the crop of each granule. Knows no land and no files.
 
-The region straddles the boundary of two MGRS squares of UTM zone 44 in central India, so that half of it belongs to
+Most regions straddle the boundary of two MGRS squares of UTM zone 44 in central India, so that half of each belongs to
 each granule. The western granule's grid reaches over all of it, the eastern one's over its own half, as in reality. The
 place is chosen for its grid alone: what is simulated there is invented.
 """
@@ -22,6 +22,7 @@ EPSG = 32644
 _BOUNDARY_M = 400_000
 _TOP_M = 2_235_000
 _NAMES = ("44QLH", "44QMH")
+_CORNER_PX = (6400, 5120)  # whole cells of 256 px, far from the granule's edges
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ def straddling(size_px: tuple[int, int]) -> Region:
         held = corner.clipped(granule.window)
         crops.append(Crop(granule, held, Window(held.row - corner.row, held.col - corner.col, held.height, held.width)))
     return Region(left, _TOP_M, size_px, tuple(crops))
+
+
+def within(size_px: tuple[int, int]) -> Region:
+    """A region of this size (height, width) in one granule, whose corner is one of the network's cells."""
+    granule = grid.granule(_NAMES[0])
+    held = Window(*_CORNER_PX, *size_px)
+    left, top = (granule.left_m + held.col * RESOLUTION_M, granule.top_m - held.row * RESOLUTION_M)
+    return Region(left, top, size_px, (Crop(granule, held, Window(0, 0, *size_px)),))
 
 
 def whole_granule() -> Region:

@@ -52,7 +52,7 @@ def build(
         workers: threads.
     """
     rules = presets.PRESETS[preset]
-    place = region.straddling(rules.size_px)
+    place = region.straddling(rules.size_px) if rules.straddles else region.within(rules.size_px)
     planted = plan.with_events(world.planted_world(seed, rules.size_px), rules, start=start)
     planned = plan.acquisitions(rules, seed=seed, start=start, nights=nights)
     planned = plan.seen_enough(planned, planted, latitude=place.latitude)

@@ -14,6 +14,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.staticfiles import StaticFiles
 
+from pipeline.ledger import database
+from pipeline.ledger.nights import Books
+from pipeline.nightly import run
+from pipeline.nightly.state import Manifest
+
 
 @dataclass(frozen=True)
 class World:
@@ -42,6 +47,12 @@ def file_server(folder: Path) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def left(place: run.Home, aoi: str = "planted-world") -> Manifest:
+    """What the last night left."""
+    with database.opened(place.ledger) as ledger:
+        return Books(ledger, aoi).load(date.max, scenes_since=date.min)
 
 
 def with_absolute_hrefs(items: Path, root: str) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.ledger import database
-from pipeline.ledger.nights import Books
 from pipeline.nightly import run
+from tests.nightly.planted import left
 
 
 def home_over(place: run.Home, items: Path) -> run.Home:
@@ -48,7 +47,22 @@ def test_replay_of_a_real_series_runs_to_the_end_with_few_possible_alerts(
     assert report.exit_code == 0
     assert len(report.nights) == nights
     told = json.loads((place.out / "latest" / "series" / "run.json").read_text())
-    with database.opened(place.ledger) as ledger:
-        left = Books(ledger, "series").load(date.max, scenes_since=date.min)
-    assert sum(entry["state"] == "used" for entry in left.ledger.values()) >= 2
+    assert sum(entry["state"] == "used" for entry in left(place, "series").ledger.values()) >= 2
     assert told["uncovered_km2"] == pytest.approx(0, abs=0.02 * km2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize(("name", "first"), [("worldcereal-a", date(2018, 1, 1)), ("boadella", date(2020, 6, 1))])
+def test_no_alert_is_ever_confirmed_on_a_real_series_in_which_nothing_happened(
+    shared_data: Path, make_home: Callable[..., run.Home], name: str, first: date
+) -> None:
+    items = shared_data / "series" / name / "items.json"
+    listed = (item["properties"]["datetime"][:10] for item in json.loads(items.read_text())["features"])
+    nights = sorted({day for day in map(date.fromisoformat, listed) if day >= first})
+    place = home_over(make_home(), items)
+    report = run.over(place, nights, run.Options(catalog=str(items), workers=0))
+    assert not [night.error for night in report.nights if night.error]
+    kept = left(place, "series")
+    assert sum(entry["state"] == "used" for entry in kept.ledger.values()) >= 7
+    assert [alert["alert_id"] for alert in kept.alerts if alert["confirmed_on"]] == []

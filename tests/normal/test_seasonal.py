@@ -67,20 +67,29 @@ def test_rank_scenes_older_than_three_years_left_out() -> None:
     assert seasonal.rank([third_year, scene(date(2020, 6, 1))], ANCHOR, RULES) == (third_year,)
 
 
-def test_rank_season_before_clouds_before_age() -> None:
-    cloudy_in_season = scene(date(2023, 6, 5), cloud_pct=80)
+def test_rank_season_before_mostly_cloudy_before_year_before_clouds_before_age() -> None:
+    mostly_cloudy = scene(date(2023, 6, 5), cloud_pct=80)
     clear_last_year = scene(date(2023, 6, 10), cloud_pct=3)
     clear_before_that = scene(date(2022, 6, 10), cloud_pct=1)
+    clear_three_years_ago = scene(date(2021, 6, 10), cloud_pct=0)
     unknown = scene(date(2023, 5, 25), cloud_pct=None)
     winter = scene(date(2024, 1, 10), cloud_pct=0)
-    found = [winter, cloudy_in_season, clear_before_that, unknown, clear_last_year]
+    found = [winter, mostly_cloudy, clear_before_that, clear_three_years_ago, unknown, clear_last_year]
     assert seasonal.rank(found, ANCHOR, RULES) == (
         clear_last_year,
-        clear_before_that,
         unknown,
-        cloudy_in_season,
+        clear_before_that,
+        clear_three_years_ago,
+        mostly_cloudy,
         winter,
     )
+
+
+def test_choose_earlier_years_fill_up_what_the_last_one_lacks() -> None:
+    years = [season_of(5, year=year) for year in (2021, 2022, 2023)]
+    ranked = seasonal.rank([item for year in years for item in year], ANCHOR, RULES)
+    chosen = seasonal.choose(ranked, lambda s: np.ones(20, bool), anchor=ANCHOR, rules=RULES)
+    assert [sum(item in year for item in chosen) for year in years] == [2, 5, 5]
 
 
 def test_d23_rank_fully_cloudy_scene_is_last_but_kept() -> None:

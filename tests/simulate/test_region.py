@@ -32,3 +32,12 @@ def test_outline_of_a_cut_window_is_smaller_and_valid():
     cut = region.outline(place, np.tri(100, dtype=np.bool_), Window(0, 0, 100, 100))
     assert cut.is_valid
     assert cut.area == pytest.approx(whole.area / 2, rel=0.03)
+
+
+def test_within_lies_in_one_granule_on_one_cell() -> None:
+    place = region.within((256, 256))
+    (crop,) = place.crops
+    assert crop.on_granule == crop.on_granule.aligned(256)
+    middle = place.to_wgs84(shapely.Point(128, 128))
+    assert list(grid.home_squares(middle.buffer(1e-4))) == [crop.granule]
+    assert place.transform(Window(0, 0, 1, 1)) == crop.granule.transform(crop.on_granule)
