@@ -181,6 +181,19 @@ class Rules(Model):
         return clearing, camp, track
 
 
+class Context(Model):
+    """One vector layer of what is known about the land, to tell where an alert lies."""
+
+    name: str = Field(min_length=1)
+    """Shown to people."""
+    file: str = Field(min_length=1)
+    """Any vector file that GDAL reads; relative to the folder of the profile."""
+    role: Literal["protected", "border", "road", "settlement", "permit", "known"]
+    """What it means: alerts in a permit carry a caution, those near a border or in a protected area come first."""
+    label: str = ""
+    """Column with the name of each feature; empty takes the layer's name for all."""
+
+
 class Profile(Model):
     """How an AOI is watched: one TOML file."""
 
@@ -201,6 +214,8 @@ class Profile(Model):
     detect: Detect = Detect()
     evidence: Evidence = Evidence()
     rules: Rules = Rules()
+    context: tuple[Context, ...] = Field(default=(), strict=False)
+    """Layers that tell where an alert lies."""
 
 
 class Catalog(Model):

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
-from pipeline import __version__, disk, grid, watch
+from pipeline import __version__, context, disk, grid, watch
 from pipeline.alerts import detections, link, merge, record
 from pipeline.aoi import Aoi
+from pipeline.context import Feature
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
@@ -28,7 +29,7 @@ from pipeline.nightly import pages, state, task, timelines
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import geojson, night, rasters, verdicts
+from pipeline.publish import geojson, night, rasters, surroundings, verdicts
 from pipeline.schema import Alert, Detection, Reason, Status
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,15 @@ def check_model(weights: Path, aoi: Aoi) -> None:
         ConfigError: card or weights are missing or wrong, or the terms forbid the use.
     """
     watch.check_card(aoi.profile, source=str(aoi.path), weights=weights)
+
+
+def land_of(aoi: Aoi) -> tuple[Feature, ...]:
+    """What is known about the land in and around an AOI.
+
+    Raises:
+        ConfigError: a layer that the profile names is missing or wrong.
+    """
+    return context.load(aoi.profile.context, aoi.configs, aoi.geometry, source=str(aoi.path))
 
 
 def card_of(weights: Path, aoi: Aoi) -> ModelCard:
@@ -88,17 +98,20 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     alerts = _alerts(found, earlier, model=card_of(weights, aoi).model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
+    land = land_of(aoi)
+    rated = surroundings.rate(alerts, earlier, land)
+    extras = surroundings.extras(rated)
     spare = partial(verdicts.set_aside, kept=out / verdicts.EDITED / aoi.id)
     with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
-        geojson.write(files.folder / "alerts.geojson", shown)
-        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
+        geojson.write(files.folder / "alerts.geojson", shown, extras)
+        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
         gathered = timelines.Gathered(tuple(shown))
         _write_rasters(found, files.folder, tiles, gathered)
         facts = _run(found, counts)
         pages.write(
             files.folder,
-            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, facts),
+            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts),
             gathered.points(),
             found.plan.ledger,
         )
