@@ -42,7 +42,7 @@ def trouble() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, published: Path, trouble: list[str]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, reduced_motion="reduce")
     opened = context.new_page()
     watch(opened, trouble)
     opened.goto((published / "report.html").as_uri())

@@ -15,7 +15,7 @@ def test_rate_open_alerts_only_with_names_distances_and_bearings() -> None:
     assert set(found) == {"VW-AAAAAAAA", "VW-CCCCCCCC", "VW-TTTTTTTT"}
     clearing = found["VW-AAAAAAAA"].extra
     assert clearing.inside == ("Tiger reserve",)
-    assert clearing.near == ("quarry 12 659 m SE", "village road 997 m S", "border 1.6 km E")
+    assert clearing.near == ("quarry 12 659 m SE", "village road 998 m S", "border 1.6 km E")
     assert clearing.distances_m[0] == 0
     assert clearing.distances_m[3] is None
 
