@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.side_by_side import Row, compare
-from models import loading, registry, runtime
+from models import inputs, loading, registry, runtime
 from pipeline.config import PATCH_PX
 from pipeline.detect.detector import WEIGHTS_FOLDER, Detector
 
 MODEL = "vanwatch-s"
-_CHANNELS = 8  # six bands and two masks
 _CELLS = 2  # in one round
 
 Array = NDArray[np.float32]
@@ -31,9 +30,10 @@ def rows() -> list[Row]:
     try:
         ours = Detector.load(MODEL)
         side = PATCH_PX + 2 * ours.halo_px
-        dates = np.random.default_rng(1).standard_normal((2, 1, _CHANNELS, side, side), np.float32)
+        channels = inputs.channels(ours.card)
+        dates = np.random.default_rng(1).standard_normal((2, 1, channels, side, side), np.float32)
         mine = _job(ours.run, dates)
-        peer = registry.build("fc-siam-diff", {"in_channels": _CHANNELS}).eval()  # ResNet-18
+        peer = registry.build("fc-siam-diff", {"in_channels": channels}).eval()  # ResNet-18
         found = [
             compare(f"network / FC-Siam-diff, torch, {name}", mine, _eager(peer, layout, dates))
             for name, layout in _LAYOUTS.items()

@@ -49,6 +49,8 @@ class Aoi:
     profile: Profile
     """The AOI's overrides are laid over it."""
     path: Path
+    configs: Path
+    """Folder of its profile: what a profile names is relative to it."""
 
     @property
     def area_km2(self) -> float:
@@ -90,7 +92,7 @@ def load(path: Path, configs: Path) -> Aoi:
     profile = _profile(path, properties, configs)
     geometry = _geometry(path, feature)
     _check_area(path, geometry, profile)
-    return Aoi(properties.id, properties.name, properties.enabled, geometry, properties.profile, profile, path)
+    return Aoi(properties.id, properties.name, properties.enabled, geometry, properties.profile, profile, path, configs)
 
 
 def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:

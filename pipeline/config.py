@@ -194,6 +194,19 @@ class Packs(Model):
     """New, grown and confirmed alerts of a night that get one at the most, confirmed ones and the surest first."""
 
 
+class Context(Model):
+    """One vector layer of what is known about the land, to tell where an alert lies."""
+
+    name: str = Field(min_length=1)
+    """Shown to people."""
+    file: str = Field(min_length=1)
+    """Any vector file that GDAL reads; relative to the folder of the profile."""
+    role: Literal["protected", "border", "road", "settlement", "permit", "known"]
+    """What it means: alerts in a permit carry a caution, those near a border or in a protected area come first."""
+    label: str = ""
+    """Column with the name of each feature; empty takes the layer's name for all."""
+
+
 class Profile(Model):
     """How an AOI is watched: one TOML file."""
 
@@ -215,6 +228,8 @@ class Profile(Model):
     evidence: Evidence = Evidence()
     rules: Rules = Rules()
     packs: Packs = Packs()
+    context: tuple[Context, ...] = Field(default=(), strict=False)
+    """Layers that tell where an alert lies."""
 
 
 class Catalog(Model):

@@ -54,6 +54,8 @@ def test_load_profile_forest_names_and_explains_every_knob() -> None:
     for path, default in leaves(config.Profile).items():
         if default is None:  # TOML has no word for it
             assert f"\n# {path[-1]} = " in text
+        elif default == ():  # nor for an empty list of tables that may still be filled
+            assert f"\n# [[{path[-1]}]]" in text
         else:
             value_at(values, path)
     for line in text.splitlines():

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
-from pipeline import disk, grid, watch
+from pipeline import context, disk, grid, watch
 from pipeline.alerts import detections, link, merge, record, verdicts
 from pipeline.alerts.verdicts import Said
 from pipeline.aoi import Aoi
+from pipeline.context import Feature
 from pipeline.detect import evidence
 from pipeline.errors import ModelError, StateError
 from pipeline.grid import Tile
@@ -29,7 +30,7 @@ from pipeline.nightly import grounds, packing, pages, state, task, timelines
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import geojson, night, rasters
+from pipeline.publish import geojson, night, rasters, surroundings
 from pipeline.publish import verdicts as edited
 from pipeline.schema import Alert, Detection, Reason, Status
 
@@ -61,6 +62,15 @@ def check_model(weights: Path, aoi: Aoi) -> None:
         ConfigError: card or weights are missing or wrong, or the terms forbid the use.
     """
     watch.check_card(aoi.profile, source=str(aoi.path), weights=weights)
+
+
+def land_of(aoi: Aoi) -> tuple[Feature, ...]:
+    """What is known about the land in and around an AOI.
+
+    Raises:
+        ConfigError: a layer that the profile names is missing or wrong.
+    """
+    return context.load(aoi.profile.context, aoi.configs, aoi.geometry, source=str(aoi.path))
 
 
 def card_of(weights: Path, aoi: Aoi) -> ModelCard:
@@ -96,11 +106,14 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
     alerts = _alerts(found, verdicts.apply(earlier, found.said), model=card.model_id)
     tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
     counts = _counts(found, alerts)
+    land = land_of(aoi)
+    rated = surroundings.rate(alerts, earlier, land)
+    extras = surroundings.extras(rated)
     spare = partial(edited.set_aside, kept=out / edited.EDITED / aoi.id)
     with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
-        geojson.write(files.folder / "alerts.geojson", shown)
-        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier))
+        geojson.write(files.folder / "alerts.geojson", shown, extras)
+        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
         gathered = timelines.Gathered(tuple(shown))
         _write_rasters(found, files.folder, tiles, gathered)
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
@@ -108,7 +121,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         facts = _run(found, counts) | {"packs": packing.write(sources, packed, files.folder / "evidence")}
         pages.write(
             files.folder,
-            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, facts),
+            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts),
             gathered.points(),
             found.plan.ledger,
         )

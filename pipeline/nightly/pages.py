@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.aoi import Aoi
-from pipeline.publish import qgis, report
+from pipeline.publish import qgis, report, surroundings
 from pipeline.publish.geopackage import Area
 from pipeline.publish.series import Point
+from pipeline.publish.surroundings import Rated
 from pipeline.schema import Alert
 
 
@@ -26,6 +27,8 @@ class Told:
     """Open and ended ones."""
     before: tuple[Alert, ...]
     """All alerts of the night before."""
+    rated: Mapping[str, Rated]
+    """Priority and surroundings by alert."""
     run: Mapping[str, Any]
     """What `run.json` tells."""
 
@@ -47,8 +50,17 @@ def write(
     aoi = told.aoi
     area = Area(aoi.id, aoi.name, aoi.profile_name, aoi.geometry)
     blind_after_days = aoi.profile.blind_after_days
-    shown = qgis.write(folder, told.alerts, area=area, as_of=told.as_of, blind_after_days=blind_after_days)
-    found = report.Found(area, told.as_of, told.alerts, told.before, shown, points, told.run, _looks(ledger))
+    shown = qgis.write(
+        folder,
+        told.alerts,
+        area=area,
+        as_of=told.as_of,
+        blind_after_days=blind_after_days,
+        extras=surroundings.extras(told.rated),
+    )
+    found = report.Found(
+        area, told.as_of, told.alerts, told.before, shown, points, told.rated, told.run, _looks(ledger)
+    )
     report.write(folder, found)
 
 

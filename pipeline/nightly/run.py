@@ -202,6 +202,7 @@ def watched(place: Home, options: Options) -> list[Watched]:
     chosen = [(item, catalogs_for(place, item, options.catalog)) for item in chosen_aois(place, options.aois)]
     for item, _ in chosen:
         deliver.check_model(place.weights, item)
+        deliver.land_of(item)
     return chosen
 
 

@@ -60,16 +60,46 @@ COLUMNS = (
     Column("verdict_by", "text", "Verdict by"),
     Column("verdict_on", "date", "Verdict on"),
     Column("note", "text", "Reason or note"),
+    Column("priority", "real", "Priority (0 to 100)"),
+    Column("inside", "list", "Inside"),
+    Column("near", "list", "Near"),
+    Column("protected_m", "real", "To a protected area (m)"),
+    Column("border_m", "real", "To a border (m)"),
+    Column("road_m", "real", "To a road (m)"),
+    Column("settlement_m", "real", "To a settlement (m)"),
+    Column("known_m", "real", "To a known track or site (m)"),
 )
 """The columns that INTERFACE promises, in its order."""
+ROLES = ("protected", "border", "road", "settlement", "known")
+"""Roles of context layers to which a distance is told."""
 
 
-def values(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What is told of an alert beyond itself: it depends on the profile's context, not on the looks."""
+
+    priority: float | None = None
+    """0 to 100: see `pipeline.publish.priority`."""
+    inside: tuple[str, ...] = ()
+    """Names of what it lies in."""
+    near: tuple[str, ...] = ()
+    """What lies near it, with distance and bearing, in words."""
+    distances_m: tuple[float | None, ...] = (None,) * len(ROLES)
+    """By role; None where none is known."""
+    caution: tuple[str, ...] = ()
+    """Added to the alert's own."""
+
+
+NOTHING = Extra()
+
+
+def values(alert: Alert, shape: BaseGeometry, extra: Extra = NOTHING) -> dict[str, Any]:
     """The properties of an alert by name, in the order of `COLUMNS`.
 
     Args:
         alert: what to tell of.
         shape: its WGS84 geometry as it is published; gives `lon` and `lat`.
+        extra: what is known of its surroundings.
 
     Returns:
         Text, numbers, dates and lists of text; None for what is not known.
@@ -95,7 +125,7 @@ def values(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
         "grown_ha": _number(alert.grown_ha, 4),
         "lineage": list(alert.lineage),
         "classical_z": _number(found.z, 2),
-        "caution": list(alert.caution),
+        "caution": [*alert.caution, *extra.caution],
         "mgrs": found.mgrs,
         "lon": _number(place.x, 6),
         "lat": _number(place.y, 6),
@@ -106,6 +136,10 @@ def values(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
         "verdict_by": alert.verdict_by,
         "verdict_on": _known(alert.verdict_on),
         "note": alert.note,
+        "priority": extra.priority,
+        "inside": list(extra.inside),
+        "near": list(extra.near),
+        **{f"{role}_m": value for role, value in zip(ROLES, extra.distances_m, strict=True)},
     }
 
 

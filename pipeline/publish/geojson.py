@@ -7,7 +7,7 @@ in a way that keeps them valid, and their rings turned. Source: RFC 7946, sectio
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline import disk, grid
 from pipeline.publish import columns
+from pipeline.publish.columns import Extra
 from pipeline.schema import Alert, Status
 
 DECIMALS = 7
@@ -25,21 +26,22 @@ _GROWN_HA = 0.01
 """One pixel."""
 
 
-def write(path: Path, alerts: Iterable[Alert]) -> None:
+def write(path: Path, alerts: Iterable[Alert], extras: Mapping[str, Extra] | None = None) -> None:
     """Write alerts as a feature collection, one feature a line.
 
     Raises:
         WriteError: the disk is full, or the folder cannot be written to.
     """
     with disk.whole(path) as handle:
-        handle.write(render(alerts).encode())
+        handle.write(render(alerts, extras).encode())
 
 
-def render(alerts: Iterable[Alert]) -> str:
+def render(alerts: Iterable[Alert], extras: Mapping[str, Extra] | None = None) -> str:
     """Alerts as the text of a feature collection.
 
     Args:
         alerts: in any order.
+        extras: what is known of their surroundings, by alert.
 
     Returns:
         Features ordered by `alert_id`; `bbox` unless there are none.
@@ -47,7 +49,11 @@ def render(alerts: Iterable[Alert]) -> str:
     chosen = sorted(alerts, key=lambda alert: alert.alert_id)
     shapes = [neat(alert.detection.geometry) for alert in chosen]
     bbox = f'"bbox": {_dump(bounds(shapes))}, ' if chosen else ""
-    features = ",\n".join(_dump(_feature(alert, shape)) for alert, shape in zip(chosen, shapes, strict=True))
+    known = extras or {}
+    features = ",\n".join(
+        _dump(_feature(alert, shape, known.get(alert.alert_id, columns.NOTHING)))
+        for alert, shape in zip(chosen, shapes, strict=True)
+    )
     return f'{{"type": "FeatureCollection", {bbox}"features": [\n{features}\n]}}\n'
 
 
@@ -96,12 +102,12 @@ def bounds(shapes: Iterable[BaseGeometry]) -> list[float]:
     return [round(value, DECIMALS) for value in values]
 
 
-def _feature(alert: Alert, shape: BaseGeometry) -> dict[str, Any]:
+def _feature(alert: Alert, shape: BaseGeometry, extra: Extra) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": alert.alert_id,
         "geometry": _rounded(json.loads(shapely.to_geojson(shape))),
-        "properties": _plain(columns.values(alert, shape)),
+        "properties": _plain(columns.values(alert, shape, extra)),
     }
 
 

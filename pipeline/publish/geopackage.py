@@ -25,11 +25,22 @@ import shapely
 from pipeline import disk
 from pipeline.publish import columns, geojson
 from pipeline.publish.blind import Blind
-from pipeline.publish.columns import COLUMNS
+from pipeline.publish.columns import COLUMNS, NOTHING, Extra
 from pipeline.publish.verdicts import PUBLISHED
 from pipeline.schema import Alert
 
-_FIRST = ("alert_id", "kind", "status", "verdict", "note", "confidence", "first_seen", "last_seen", "confirmed_on")
+_FIRST = (
+    "alert_id",
+    "priority",
+    "kind",
+    "status",
+    "verdict",
+    "note",
+    "confidence",
+    "first_seen",
+    "last_seen",
+    "confirmed_on",
+)
 """What an analyst reads first; the other columns follow in their order."""
 ORDER = (*_FIRST, *(column.name for column in COLUMNS if column.name not in _FIRST))
 _DTYPES: dict[str, Any] = {
@@ -59,6 +70,7 @@ def write(
     blind: Sequence[Blind],
     area: Area,
     as_of: date,
+    extras: Mapping[str, Extra] | None = None,
     styles: Mapping[str, str] | None = None,
 ) -> None:
     """Write the layers `alerts`, `tracks`, `blind` and `aoi`.
@@ -69,12 +81,17 @@ def write(
         blind: where nothing was seen.
         area: the AOI.
         as_of: the night; stands in the file as its date of change.
+        extras: what is known of their surroundings, by alert.
         styles: QML by layer, embedded as the layers' own styles.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
     """
-    tables = _tables(sorted(alerts, key=lambda alert: alert.alert_id), blind, area, as_of)
+    shapes = [
+        _Row(alert, geojson.neat(alert.detection.geometry), (extras or {}).get(alert.alert_id, NOTHING))
+        for alert in sorted(alerts, key=lambda alert: alert.alert_id)
+    ]
+    tables = _tables(shapes, blind, area, as_of)
     aside = path.with_name(f".{path.stem}.part.gpkg")
     with disk.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,12 +118,20 @@ def write(
             aside.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One alert with its shape as it is published."""
+
+    alert: Alert
+    shape: shapely.geometry.base.BaseGeometry
+    extra: Extra
+
+
 def _tables(
-    alerts: Sequence[Alert], blind: Sequence[Blind], area: Area, as_of: date
+    shapes: Sequence[_Row], blind: Sequence[Blind], area: Area, as_of: date
 ) -> dict[str, tuple[gpd.GeoDataFrame, str]]:
-    shapes = [(alert, geojson.neat(alert.detection.geometry)) for alert in alerts]
-    lines = [pair for pair in shapes if shapely.get_dimensions(pair[1]) == 1]
-    areas = [pair for pair in shapes if shapely.get_dimensions(pair[1]) == 2]
+    lines = [row for row in shapes if shapely.get_dimensions(row.shape) == 1]
+    areas = [row for row in shapes if shapely.get_dimensions(row.shape) == 2]
     places = gpd.GeoDataFrame(
         {
             "reason": pd.array([place.reason for place in blind], dtype="str"),
@@ -130,11 +155,11 @@ def _tables(
     }
 
 
-def _frame(pairs: Sequence[tuple[Alert, Any]]) -> gpd.GeoDataFrame:
-    rows = [columns.values(alert, shape) for alert, shape in pairs]
+def _frame(shapes: Sequence[_Row]) -> gpd.GeoDataFrame:
+    rows = [columns.values(row.alert, row.shape, row.extra) for row in shapes]
     types = {column.name: column.type for column in COLUMNS}
     data = {name: pd.array(_cells(rows, name, types[name]), dtype=_DTYPES[types[name]]) for name in ORDER}
-    return gpd.GeoDataFrame(data, geometry=[shape for _, shape in pairs], crs=4326)
+    return gpd.GeoDataFrame(data, geometry=[row.shape for row in shapes], crs=4326)
 
 
 def _cells(rows: Sequence[dict[str, Any]], name: str, kind: str) -> list[Any]:

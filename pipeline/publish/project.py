@@ -92,7 +92,7 @@ class Sheet:
     facts: str
     maps: Mapping[str, tuple[Layer, ...]]
     scale: str = _SCALE
-    sort: str = '"confidence"'
+    sort: str = '"priority"'
     filter: str = "\"status\" IN ('confirmed', 'possible')"
 
 

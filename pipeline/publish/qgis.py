@@ -3,13 +3,14 @@
 In: a night's folder with its rasters, and its alerts. Out: files in it. Needs no QGIS.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from pipeline import disk
 from pipeline.publish import blind, geopackage, pictures, project, rasters, styles
+from pipeline.publish.columns import Extra
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
 from pipeline.schema import Alert, Status
@@ -27,7 +28,15 @@ class Shown:
     stretch: dict[str, pictures.Limits]
 
 
-def write(folder: Path, alerts: Sequence[Alert], *, area: Area, as_of: date, blind_after_days: int) -> Shown:
+def write(
+    folder: Path,
+    alerts: Sequence[Alert],
+    *,
+    area: Area,
+    as_of: date,
+    blind_after_days: int,
+    extras: Mapping[str, Extra] | None = None,
+) -> Shown:
     """Write `alerts.gpkg`, `vanwatch.qgz`, `chips/`, and the styles of the GeoJSON files.
 
     Args:
@@ -36,13 +45,16 @@ def write(folder: Path, alerts: Sequence[Alert], *, area: Area, as_of: date, bli
         area: the AOI.
         as_of: the night.
         blind_after_days: a place not seen for longer is blind.
+        extras: what is known of the alerts' surroundings, by alert.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
     """
     places = blind.find(rasters.paths_of(folder, "seen"), after_days=blind_after_days)
     embedded = {name: styles.qml(style) for name, style in styles.layer_styles().items()}
-    geopackage.write(folder / "alerts.gpkg", alerts, blind=places, area=area, as_of=as_of, styles=embedded)
+    geopackage.write(
+        folder / "alerts.gpkg", alerts, blind=places, area=area, as_of=as_of, extras=extras, styles=embedded
+    )
     for name in ("alerts", "changes"):
         with disk.whole(folder / f"{name}.qml") as handle:
             handle.write(styles.geojson_qml().encode())

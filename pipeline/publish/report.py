@@ -14,12 +14,12 @@ from typing import Any
 import shapely
 
 from pipeline import disk, grid
-from pipeline.publish import columns, geojson, overview, priority, series, styles, texts
+from pipeline.publish import columns, geojson, overview, series, styles, texts
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
-from pipeline.publish.priority import Priority
 from pipeline.publish.qgis import Shown
 from pipeline.publish.series import Point
+from pipeline.publish.surroundings import Rated
 from pipeline.schema import KINDS, Alert, Status
 
 _OPEN = (Status.CONFIRMED, Status.POSSIBLE)
@@ -46,6 +46,8 @@ class Found:
     shown: Shown
     points: Mapping[str, Sequence[Point]]
     """Time series by alert."""
+    rated: Mapping[str, Rated]
+    """Priority and surroundings by alert."""
     run: Mapping[str, Any]
     """What `run.json` tells."""
     looks: Mapping[str, Sequence[date]]
@@ -76,28 +78,20 @@ def write(folder: Path, found: Found) -> None:
         handle.write(text.encode())
 
 
-def ranked(alerts: Sequence[Alert], before: Sequence[Alert]) -> list[tuple[Alert, Priority]]:
-    """Open alerts, the most urgent first."""
-    known = {alert.alert_id for alert in before}
-    rated = [
-        (alert, priority.of(alert, priority.Surroundings(), new=alert.alert_id not in known))
-        for alert in alerts
-        if alert.status in _OPEN
-    ]
-    return sorted(rated, key=lambda pair: (-pair[1].score, pair[0].alert_id))
-
-
 def _cards(found: Found) -> list[dict[str, Any]]:
+    """Open alerts, the most urgent first."""
     known = {alert.alert_id for alert in found.before}
+    shown = [alert for alert in found.alerts if alert.alert_id in found.rated]
+    ranked = sorted(shown, key=lambda alert: (-found.rated[alert.alert_id].priority.score, alert.alert_id))
     return [
-        _card(number, alert, rank, found, new=alert.alert_id not in known)
-        for number, (alert, rank) in enumerate(ranked(found.alerts, found.before), start=1)
+        _card(number, alert, found, new=alert.alert_id not in known) for number, alert in enumerate(ranked, start=1)
     ]
 
 
-def _card(number: int, alert: Alert, rank: Priority, found: Found, *, new: bool) -> dict[str, Any]:
+def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, Any]:
     shape = geojson.neat(alert.detection.geometry)
-    values = columns.values(alert, shape)
+    rated = found.rated[alert.alert_id]
+    values = columns.values(alert, shape, rated.extra)
     chip = found.shown.chips[alert.alert_id]
     points = found.points.get(alert.alert_id, ())
     return {
@@ -105,7 +99,7 @@ def _card(number: int, alert: Alert, rank: Priority, found: Found, *, new: bool)
         "alert": alert,
         "new": new,
         "values": values,
-        "rank": rank,
+        "rank": rated.priority,
         "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
         "side_m": round(chip.bounds[2] - chip.bounds[0]),
@@ -118,7 +112,7 @@ def _card(number: int, alert: Alert, rank: Priority, found: Found, *, new: bool)
             "first seen": browser_link(values["lat"], values["lon"], alert.detection.first_seen),
             "last seen": browser_link(values["lat"], values["lon"], alert.detection.last_seen),
         },
-        "cautions": [(word, CAUTIONS.get(word, "")) for word in alert.caution],
+        "cautions": [(word, CAUTIONS.get(word, "")) for word in values["caution"]],
     }
 
 

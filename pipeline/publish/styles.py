@@ -19,7 +19,7 @@ _GREY = "190,190,190,255"
 _SHADE = "0,0,0,130"
 _LABEL = """title("kind") || ' ' || round(100 * "confidence") || ' %'"""
 _NAME = """"alert_id" || ' ' || "status" || ' ' || "kind\""""
-_SORT = '"confidence"'
+_SORT = '"priority"'
 _WHO = """if(coalesce("verdict", '') = '', "verdict_by", coalesce(@user_full_name, @user_account_name))"""
 _FOLDER = "[% regexp_replace(layer_property(@layer_id, 'path'), '/[^/]*$', '') %]"
 """Where the file lies that a layer is read from: chips lie in a folder beside it."""
@@ -29,7 +29,19 @@ _TABS = {
         *("confidence", "p_clearing", "p_camp", "p_track", "classical_z", "caution", "looks", "hits"),
         *("first_seen", "last_seen", "confirmed_on"),
     ),
-    "Size and place": ("area_ha", "length_m", "width_m", "grown_ha", "lon", "lat", "mgrs", "aoi"),
+    "Size and place": (
+        "priority",
+        "inside",
+        "near",
+        "area_ha",
+        "length_m",
+        "width_m",
+        "grown_ha",
+        "lon",
+        "lat",
+        "mgrs",
+        "aoi",
+    ),
     "Origin": ("lineage", "before_scenes", "after_scenes", "model"),
 }
 _HIDDEN = ("aoi", "before_scenes", "after_scenes", "model", "lineage", "mgrs")

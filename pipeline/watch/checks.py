@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import models
 from models import card
-from pipeline import aoi, config
+from pipeline import aoi, config, context
 from pipeline.config import Profile
 from pipeline.errors import ConfigError
 
@@ -63,6 +63,10 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
             found.add(check_card(profile, source=source, weights=weights).model_id)
         except ConfigError as err:
             mistakes.append(str(err))
+    for area in areas:
+        _tried(
+            partial(context.load, area.profile.context, area.configs, area.geometry, source=str(area.path)), mistakes
+        )
     if mistakes:
         raise ConfigError("\n".join(dict.fromkeys("\n".join(mistakes).splitlines())))
     return Report(

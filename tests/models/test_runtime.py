@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import models
-from models import card, loading, runtime, siamese
+from models import card, inputs, loading, runtime, siamese
 
 SHIPPED = Path(models.__file__).parent / "weights" / "vanwatch-s"
 
@@ -84,7 +84,7 @@ def test_shipped_model_crosses_its_thresholds_like_torch() -> None:
     """At most one pixel in 10,000 lies on another side of the threshold than with torch."""
     known = card.read_card(SHIPPED / card.CARD)
     fast, slow = runtime.of_folder(SHIPPED, known), runtime.of_torch(loading.load(SHIPPED)[1])
-    dates = np.random.default_rng(0).standard_normal((2, 1, 8, 320, 320), np.float32)
+    dates = np.random.default_rng(0).standard_normal((2, 1, inputs.channels(known), 320, 320), np.float32)
     sides = [run(*dates)[0] > 0 for run in (fast, slow)]
     assert sides[0].any()
     assert float((sides[0] != sides[1]).mean()) <= 1e-4

@@ -77,7 +77,8 @@ def test_over_any_tile_size_gives_the_same_bytes(
 ) -> None:
     other = make_home(tiles={"size_px": size_px})
     run.over(other, world.nights, local)
-    for name in ("alerts.geojson", "changes.geojson", "change.tif", "before.tif", "after.tif", "seen.tif"):
+    files = ("alerts.geojson", "changes.geojson", "alerts.gpkg", "vanwatch.qgz")
+    for name in (*files, "change.tif", "before.tif", "after.tif", "seen.tif"):
         one, two = (p.out / "latest" / "planted-world" / name for p in (watched, other))
         assert one.read_bytes() == two.read_bytes(), name
 

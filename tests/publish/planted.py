@@ -12,7 +12,8 @@ from shapely import LineString, box
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.publish import qgis, rasters, report
+from pipeline.context import Feature
+from pipeline.publish import qgis, rasters, report, surroundings
 from pipeline.publish.geopackage import Area
 from pipeline.publish.series import Point
 from pipeline.schema import Alert, Detection, Kind, Reason, Status
@@ -23,6 +24,12 @@ AREA = Area("hills", "The hills", "forest", PLACE)
 CLEARING, CAMP = box(77.010, 29.010, 77.014, 29.013), box(77.020, 29.005, 77.0204, 29.0054)
 TRACK = LineString([(77.004, 29.003), (77.008, 29.006), (77.012, 29.005)])
 BLIND_AFTER_DAYS = 12
+LAND = (
+    Feature("Tiger reserve", "protected", box(77.0, 29.0, 77.015, 29.02)),
+    Feature("border", "border", LineString([(77.03, 28.9), (77.03, 29.1)])),
+    Feature("quarry 12", "permit", box(77.019, 29.004, 77.021, 29.006)),
+    Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)])),
+)
 
 
 def make_alert(
@@ -118,7 +125,14 @@ def _inside(shape: shapely.Geometry, size: tuple[int, int], transform: object) -
 
 def found(folder: Path, **more: Any) -> report.Found:
     """What the report is told of the planted night, whose files for QGIS are written here."""
-    shown = qgis.write(folder, alerts(), area=AREA, as_of=NIGHT, blind_after_days=BLIND_AFTER_DAYS)
+    shown = qgis.write(
+        folder,
+        alerts(),
+        area=AREA,
+        as_of=NIGHT,
+        blind_after_days=BLIND_AFTER_DAYS,
+        extras=surroundings.extras(surroundings.rate(alerts(), alerts()[:1], LAND)),
+    )
     days = [
         date(2025, 9, 12),
         date(2025, 9, 22),
@@ -139,6 +153,7 @@ def found(folder: Path, **more: Any) -> report.Found:
         before=alerts()[:1],
         shown=shown,
         points={"VW-AAAAAAAA": series, "VW-TTTTTTTT": series[-3:]},
+        rated=surroundings.rate(alerts(), alerts()[:1], LAND),
         run=RUN,
         looks={"43RGM": [date(2025, 9, 17), date(2025, 9, 27), date(2025, 10, 12), date(2025, 10, 27), *days]},
     )

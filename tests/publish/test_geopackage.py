@@ -56,7 +56,7 @@ def test_d26_d27_write_dates_are_datetime_fields_in_utc(tmp_path: Path) -> None:
 def test_write_every_promised_column_is_there_and_verdicts_come_early(tmp_path: Path) -> None:
     names = list(pyogrio.read_info(write(tmp_path / "alerts.gpkg"), layer="alerts")["fields"])
     assert sorted(names) == sorted(column.name for column in geopackage.COLUMNS)
-    assert names[:5] == ["alert_id", "kind", "status", "verdict", "note"]
+    assert names[:6] == ["alert_id", "priority", "kind", "status", "verdict", "note"]
 
 
 def test_write_same_alerts_in_any_order_same_bytes(tmp_path: Path) -> None:

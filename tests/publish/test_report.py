@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from pipeline.publish import index, report, series
+from pipeline.publish import index, report, series, surroundings
 from pipeline.publish.series import Point
 from tests.publish import planted
 
@@ -42,7 +42,7 @@ def trouble() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, published: Path, trouble: list[str]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, reduced_motion="reduce")
     opened = context.new_page()
     watch(opened, trouble)
     opened.goto((published / "report.html").as_uri())
@@ -230,9 +230,9 @@ def test_page_holds_all_it_needs_and_sends_no_referrer(published: Path) -> None:
 def test_cards_stand_in_the_order_of_priority_and_ended_alerts_have_none(published: Path) -> None:
     text = (published / "report.html").read_text(encoding="utf-8")
     ids = re.findall(r'<article id="([^"]+)"', text)
-    ranked = report.ranked(planted.alerts(), planted.alerts()[:1])
-    assert ids == [alert.alert_id for alert, _ in ranked]
-    assert [rank.score for _, rank in ranked] == sorted((rank.score for _, rank in ranked), reverse=True)
+    rated = surroundings.rate(planted.alerts(), planted.alerts()[:1], planted.LAND)
+    assert ids == sorted(rated, key=lambda alert_id: -rated[alert_id].priority.score)
+    assert len(ids) == 3
     assert "VW-DDDDDDDD" not in ids
 
 
@@ -307,6 +307,8 @@ def test_index_lists_areas_and_nights_and_leads_to_reports(
     watch(page, trouble)
     page.goto((tmp_path / "index.html").as_uri())
     assert page.locator("h2").all_text_contents() == ["Coast coast", "Hills hills"]
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert "last night here: 2025-11-06" in page.locator("section", has_text="Coast").inner_text()
     page.get_by_role("link", name="2025-11-07", exact=True).click()
     assert page.url.endswith("2025-11-07/hills/report.html")
