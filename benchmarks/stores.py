@@ -3,6 +3,12 @@
 In: a folder to work in. Out: rows and facts: time to write and commit a night, alone and from two processes, time to
 read it, bytes after some nights, what a kill before the commit leaves, and whether commits of two processes are kept.
 Each contestant writes the same arrays of the same tiles, in its own compression.
+
+Chosen: files and database. Measured on two busy cores, as multiples of ours: Icechunk writes a night in 0.6 of the time
+(its compression is zstd, ours DEFLATE), reads it in 0.9 and 1.2 in two runs, and takes 3.7 times for the commit alone.
+But it cannot commit together with the database; of two processes that commit at once on a local disk it lost 2 of 39
+acknowledged commits (ours 0 of 40); what a kill leaves lies until its garbage collection is run; and five nights took
+50 MB, all history kept, where ours took 21.
 """
 
 import functools

@@ -14,8 +14,9 @@ import pystac
 import pytest
 import rasterio
 from sqlalchemy import select
+from typer.testing import CliRunner
 
-from pipeline import demo
+from pipeline import cli, demo
 from pipeline.errors import ConfigError
 from pipeline.ledger import database, tables
 from pipeline.ledger.manifest import Manifest
@@ -295,6 +296,20 @@ def test_night_of_a_date_before_any_scene_is_empty_and_says_so(make_home: MakeHo
     report = run.nightly(place, date(2019, 1, 1), local)
     assert report.exit_code == 0
     assert features(place) == []
+
+
+def test_nightly_command_in_a_silent_catalogue_tells_the_alarm_and_ends_with_its_own_code(
+    world: World, make_home: MakeHome
+) -> None:
+    place = make_home()
+    where = ["--home", str(place.folder), "--as-of", "2019-01-01"]
+    shown = CliRunner().invoke(cli.app, ["nightly", *where, "--catalog", str(world.items), "--workers", "0"])
+    assert shown.exit_code == run.ALARM == 3
+    alarm = "planted-world: silent: no catalogue lists any scene of it"
+    assert f"alarm: {alarm}" in shown.output
+    told = json.loads((alerts_file(place).parent / "run.json").read_text())
+    assert told["alarms"] == [alarm]
+    assert CliRunner().invoke(cli.app, ["status", *where]).exit_code == run.ALARM
 
 
 def test_over_wrong_input_changes_nothing(world: World, make_home: MakeHome, local: run.Options) -> None:
