@@ -167,7 +167,8 @@ def describe(result: Result) -> None:
     found = sum(bool(score.found) for score in result.planted)
     print(f"{found} of {len(result.planted)} planted events found; {len(result.others)} alerts on nothing planted.")
     print(f"Map:     {result.picture}")
-    print(f"In QGIS: drag {result.folder}/alerts.geojson and {result.folder}/after.tif into the window.")
+    print(f"In QGIS: {result.folder}/vanwatch.qgz")
+    print(f"Report:  {result.folder}/report.html in a browser")
 
 
 def draw(folder: Path, planted: list[dict[str, Any]], alerts: list[dict[str, Any]], picture: Path) -> None:
