@@ -20,7 +20,7 @@ from pipeline.ledger import database, verdicts
 from pipeline.ledger.database import Database
 from pipeline.ledger.verdicts import Verdict
 
-LAYER = "alerts"
+LAYERS = ("alerts", "tracks")
 _BUSY_S = 2.0
 Row = dict[str, Any]
 
@@ -81,7 +81,7 @@ def read(path: Path, defaults: Defaults) -> tuple[Verdict, ...]:
     """The verdicts in a file.
 
     Args:
-        path: GeoPackage with a layer `alerts`, GeoJSON, or CSV, with the columns `alert_id`, `verdict`, `reason` or
+        path: GeoPackage with a layer `alerts` or `tracks`, GeoJSON, or CSV, with the columns `alert_id`, `verdict`, `reason` or
             `note`, and, where known, `verdict_by` and `verdict_on`. Rows without a verdict are passed over.
         defaults: where a row does not tell.
 
@@ -133,19 +133,20 @@ def _geopackage(path: Path) -> Iterator[tuple[int, Row]]:
         source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
         try:
             source.row_factory = sqlite3.Row
-            found = source.execute(f'SELECT * FROM "{LAYER}"')
-            names = [column[0] for column in found.description]
-            rows = [dict(row) for row in found]
+            there = {name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            found = [source.execute(f'SELECT * FROM "{layer}"') for layer in LAYERS if layer in there]
+            names = [{column[0] for column in part.description} for part in found]
+            rows = [dict(row) for part in found for row in part]
         finally:
             source.close()
     except sqlite3.OperationalError as err:
-        if "no such table" in str(err):
-            raise ConfigError(f"{path}: has no layer {LAYER!r}; name the GeoPackage that a night has written") from err
         remedy = "save the edits and close the file in QGIS, then try again"
         raise ConfigError(f"{path}: not readable ({err}); {remedy}") from err
     except sqlite3.DatabaseError as err:
         raise ConfigError(f"{path}: not a readable GeoPackage ({err}); save the layer again") from err
-    _check_columns(path, names)
+    if not names:
+        raise ConfigError(f"{path}: has no layer 'alerts' or 'tracks'; name the GeoPackage that a night has written")
+    _check_columns(path, set.intersection(*names))
     yield from enumerate(rows, start=1)
 
 

@@ -66,6 +66,12 @@ def test_read_of_a_real_date_column_and_of_reason_in_place_of_note(tmp_path: Pat
     assert verdicts.read(path, DEFAULTS) == (replace(SAID[0], reason="seen", on=date(2026, 4, 30)),)
 
 
+def test_read_takes_tracks_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", ROWS[:1])
+    write(path, ROWS[2:], "tracks")
+    assert verdicts.read(path, DEFAULTS) == SAID
+
+
 def test_read_changes_nothing_in_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", ROWS)
     before = path.read_bytes()
