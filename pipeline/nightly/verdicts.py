@@ -81,8 +81,8 @@ def read(path: Path, defaults: Defaults) -> tuple[Verdict, ...]:
     """The verdicts in a file.
 
     Args:
-        path: GeoPackage with a layer `alerts` or `tracks`, GeoJSON, or CSV, with the columns `alert_id`, `verdict`, `reason` or
-            `note`, and, where known, `verdict_by` and `verdict_on`. Rows without a verdict are passed over.
+        path: GeoPackage with a layer `alerts` or `tracks`, GeoJSON, or CSV, with the columns `alert_id`, `verdict`,
+            `reason` or `note`, and, where known, `verdict_by` and `verdict_on`. Rows without a verdict are passed over.
         defaults: where a row does not tell.
 
     Raises:
