@@ -21,7 +21,7 @@ uv --version >/dev/null 2>&1 && UV=uv; \
   UV=.venv-uv/bin/uv; }
 endef
 
-.PHONY: help setup demo nightly test check bench notebook clean
+.PHONY: help setup demo gallery nightly test check bench notebook clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP) ## simulate a world, serve it from a local STAC API, run nights on it, show what was found
 	@$(BIN)/vanwatch demo $(ARGS)
+
+gallery: $(STAMP) ## the pictures of the readme, from a run of the demo; needs Debian's chromium and qgis
+	@[ -d demo/out/latest ] || $(BIN)/vanwatch demo; $(BIN)/python -m tests.gallery demo docs/images
 
 nightly: $(STAMP) ## what cron calls: one night over all enabled areas; quiet unless something failed
 	@mkdir -p "$(dir $(NIGHTLY_LOG))"; \

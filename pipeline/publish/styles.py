@@ -17,7 +17,7 @@ COLOURS = {"clearing": "#ffd21f", "camp": "#ff453a", "track": "#35d0ff"}
 _MARKS = {"clearing": "circle", "camp": "triangle", "track": "diamond"}
 _GREY = "190,190,190,255"
 _SHADE = "0,0,0,130"
-_LABEL = """title("kind") || ' ' || round(100 * "confidence") || ' %'"""
+_LABEL = """title("kind") || ' ' || min(99, round(100 * "confidence")) || ' %'"""
 _NAME = """"alert_id" || ' ' || "status" || ' ' || "kind\""""
 _SORT = '"priority"'
 _WHO = """if(coalesce("verdict", '') = '', "verdict_by", coalesce(@user_full_name, @user_account_name))"""
