@@ -84,7 +84,7 @@ def rows(found: dict[str, dict[str, Score]]) -> Iterator[str]:
 def judged(folder: Path, name: str, items: Path, planted: Sequence[Planted], first: date) -> dict[str, Score]:
     """Every rule on the looks of one series."""
     place = home_over(folder / name, items)
-    tiles = looks_of(folder / name, place, items, first)
+    tiles = looks_of(folder / f"{name}.npz", place, items, first)
     profile = run.chosen_aois(place, [])[0].profile
     return {rule: replays.judge(tiles, planted, told, profile) for rule, told in RULES.items()}
 
@@ -121,10 +121,9 @@ def home_over(folder: Path, items: Path) -> run.Home:
     return place
 
 
-def looks_of(folder: Path, place: run.Home, items: Path, first: date) -> tuple[TileLooks, ...]:
+def looks_of(kept: Path, place: run.Home, items: Path, first: date) -> tuple[TileLooks, ...]:
     """All looks that a replay from `first` on remembers, night by night."""
     aoi = run.chosen_aois(place, [])[0]
-    kept = folder / "looks.npz"
     if not kept.exists():
         np.savez_compressed(kept, **_replayed(place, aoi, items, first))  # type: ignore[arg-type]
     with np.load(kept) as values:

@@ -128,7 +128,7 @@ class Evidence(Model):
     possible: float = Field(default=0.0, ge=-10, le=10)
     """Log-odds above which a pixel makes a possible alert."""
     confirm: float = Field(default=3.66, ge=-10, le=20)
-    """Log-odds that a quarter of an alert's pixels must reach before it is confirmed: 97.5 %."""
+    """Log-odds that half of an alert's pixels must reach before it is confirmed: 97.5 %."""
     confirm_looks: int = Field(default=2, ge=1, le=10)
     """Looks of different days that must show it before an alert is confirmed."""
     bound: float = Field(default=8.0, gt=0, le=20)

@@ -330,7 +330,7 @@ class Detection:
     z: float
     mgrs: str
     log_odds: float = 8.0
-    """Evidence that a quarter of its pixels reach."""
+    """Evidence that half of its pixels reach."""
 
 
 @dataclass(frozen=True, slots=True)

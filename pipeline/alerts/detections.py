@@ -27,6 +27,7 @@ SEAM_PX = 1.5
 """Shapes nearer than this to each other are one."""
 FIRST_SHARE = 0.2
 HIT_SHARE = 0.75
+EVIDENCE_SHARE = 0.5
 
 
 def find(
@@ -144,7 +145,7 @@ def _detection(claim: Claim, track: Track | None, table: _Table, granule: Granul
     clearing, camp, passage = (min(1.0, total / len(places)) for total in sums)
     hits = int(np.quantile(own["hits"].astype(np.int64), HIT_SHARE, method="lower"))
     z = own["z"][np.isfinite(own["z"])]
-    reached = float(np.quantile(own["log_odds"].astype(np.float64), HIT_SHARE, method="lower"))
+    reached = float(np.quantile(own["log_odds"].astype(np.float64), EVIDENCE_SHARE, method="lower"))
     return Detection(
         kind=claim.kind,
         geometry=to_wgs84(footprint if track is None else track.line, granule.epsg),

@@ -88,7 +88,7 @@ def _merged(parts: list[Detection]) -> Detection:
         first_seen=_reached([part.first_seen for part in parts], areas, detections.FIRST_SHARE),
         last_seen=max(part.last_seen for part in parts),
         z=float(np.average([v for v, _ in z], weights=[w for _, w in z])) if z else largest.z,
-        log_odds=_reached([part.log_odds for part in parts], areas, detections.HIT_SHARE),
+        log_odds=_reached([part.log_odds for part in parts], areas, detections.EVIDENCE_SHARE),
     )
 
 

@@ -6,7 +6,7 @@ that must be confirmed are those of a night, for every rule alike; only what a p
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.schema import KINDS, MARK, Detection
 NEAR_M = 30.0
 """An alert so near to a planted event is about it."""
 _EPOCH = date(1970, 1, 1)
+_FIRM = 5.0  # stands for the evidence of a confirmed pixel, whatever the rule; half of a shape must have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def judge(tiles: Sequence[TileLooks], planted: Sequence[Planted], rule: Rule, pr
         tiles: of one or more granules.
         planted: what happened; empty for series in which nothing did.
         rule: judged.
-        profile: gives smallest sizes and how many looks confirm.
+        profile: gives smallest sizes.
 
     Thresholds are 0.5 unless the profile says otherwise.
     """
@@ -129,18 +130,18 @@ def _alerts(
     days = sorted({day for tile in tiles for day in tile.days})
     by_day: dict[int, list[NDArray[np.void]]] = {day: [] for day in days}
     for tile in tiles:
-        for day, marks in _marks(tile, rule, thresholds, profile.evidence.confirm_looks):
+        for day, marks in _marks(tile, rule, thresholds):
             by_day[day].append(marks)
     alerts: list[_Alert] = []
     for day in days:
         if by_day[day]:
             found = detections.find(np.concatenate(by_day[day]), granule, profile.rules)
-            alerts = _linked(alerts, found, day, granule, profile.evidence.confirm_looks)
+            alerts = _linked(alerts, found, day, granule)
     return alerts
 
 
 def _marks(
-    tile: TileLooks, rule: Rule, thresholds: tuple[float, float, float], looks: int
+    tile: TileLooks, rule: Rule, thresholds: tuple[float, float, float]
 ) -> Iterable[tuple[int, NDArray[np.void]]]:
     """A tile's marks after each of its looks."""
     stages: dict[int, tuple[NDArray[np.intp], NDArray[np.intp], list[Stage]]] = {}
@@ -158,19 +159,17 @@ def _marks(
             at = np.flatnonzero(stage.possible)
             part = np.zeros(len(at), MARK)
             part["row"], part["col"], part["kind"] = row[at] + tile.window.row, col[at] + tile.window.col, kind
-            part["log_odds"], part["first_day"], part["last_day"], part["z"] = 3.0, day, day, np.nan
-            part["hits"] = np.where(stage.confirmed[at], looks, 1)
+            part["hits"], part["first_day"], part["last_day"], part["z"] = 1, day, day, np.nan
+            part["log_odds"] = np.where(stage.confirmed[at], _FIRM, 1.0)
             parts.append(part)
         yield day, np.concatenate(parts)
 
 
-def _linked(
-    alerts: list[_Alert], found: Iterable[Detection], day: int, granule: grid.Granule, looks: int
-) -> list[_Alert]:
+def _linked(alerts: list[_Alert], found: Iterable[Detection], day: int, granule: grid.Granule) -> list[_Alert]:
     """Tonight's shapes carried into the alerts that they overlap, whatever their kind."""
     for item in found:
         shape = grid.reproject(item.footprint, 4326, granule.epsg)
-        done = day if item.hits >= looks else None
+        done = day if item.log_odds >= _FIRM else None
         joined = [alert for alert in alerts if alert.shape.intersects(shape)]
         rest = [alert for alert in alerts if not alert.shape.intersects(shape)]
         dates = [alert.confirmed for alert in joined if alert.confirmed is not None]
@@ -179,8 +178,3 @@ def _linked(
         confirmed = min(dates) if dates else done
         alerts = [*rest, _Alert(item.kind.value, whole, first, confirmed)]
     return alerts
-
-
-def day_of(days: int) -> date:
-    """The date of a day count."""
-    return _EPOCH + timedelta(days=days)

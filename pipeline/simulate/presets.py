@@ -40,7 +40,7 @@ PRESETS = {
     ),
     "year": Preset(
         (256, 256),
-        tuple(range(400, 4, -5)),
+        (*range(1140, 400, -10), *range(400, 4, -5)),  # three earlier years and a season
         tuple(range(0, 365, 5)),
         (2.5, 1.0),
         (0.8,),

@@ -68,9 +68,9 @@ def test_find_figures_from_the_evidence(planted: Any) -> None:
     assert found.log_odds == 2
 
 
-def test_find_evidence_is_what_a_quarter_of_the_pixels_reach(planted: Any) -> None:
+def test_find_evidence_is_what_half_of_the_pixels_reach(planted: Any) -> None:
     weak = planted.marks(block(10, 10, 10, 10), "clearing", GRANULE, log_odds=1.0)
-    for rows, expected in ((2, 1.0), (3, 5.0)):
+    for rows, expected in ((4, 1.0), (6, 5.0)):
         firm = weak.copy()
         firm["log_odds"][firm["row"] < firm["row"].min() + rows] = 5.0
         (found,) = find(firm)
