@@ -30,7 +30,7 @@ from pipeline.nightly import grounds, packing, pages, state, task, timelines
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
 from pipeline.normal import keep
-from pipeline.publish import geojson, night, rasters, surroundings
+from pipeline.publish import geojson, items, night, rasters, surroundings
 from pipeline.publish import verdicts as edited
 from pipeline.schema import Alert, Detection, Reason, Status
 
@@ -125,6 +125,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
             gathered.points(),
             found.plan.ledger,
         )
+        items.write(files.folder, facts, found.plan.tiles, model=card.model_id)
         files.write_run(facts, timings=_timings(found))
     after = state.Manifest(
         as_of=found.desk.as_of,

@@ -30,7 +30,7 @@ from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, ta
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome, Workers
-from pipeline.publish import index
+from pipeline.publish import collection, index
 from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
@@ -227,6 +227,7 @@ def over(place: Home, days: Sequence[date], options: Options) -> Report:
         report = Report(tuple(_nights(place, nights, chosen, (crew, books))))
         if any(night.folder for night in report.nights):
             index.write(place.out)
+            collection.write(place.out)
         return report
 
 

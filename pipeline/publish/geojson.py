@@ -106,13 +106,19 @@ def _feature(alert: Alert, shape: BaseGeometry, extra: Extra) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": alert.alert_id,
-        "geometry": _rounded(json.loads(shapely.to_geojson(shape))),
+        "geometry": written(shape),
         "properties": _plain(columns.values(alert, shape, extra)),
     }
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+
+
+def written(shape: BaseGeometry) -> dict[str, Any]:
+    """A neat shape as a GeoJSON geometry."""
+    geometry: dict[str, Any] = _rounded(json.loads(shapely.to_geojson(shape)))
+    return geometry
 
 
 def _rounded(value: Any) -> Any:
