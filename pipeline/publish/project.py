@@ -35,7 +35,8 @@ _SCALE = (
     "bounds_height(@atlas_geometry)) / 0.08)"
 )
 _HEADLINE = (
-    """[% title("kind") %], [% "status" %], confidence [% min(99, round(100 * "confidence")) %] %   ·   [% "alert_id" %]"""
+    """[% title("kind") %], [% "status" %], confidence [% min(99, round(100 * "confidence")) %] %"""
+    """   ·   [% "alert_id" %]"""
 )
 
 
