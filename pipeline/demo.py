@@ -30,6 +30,8 @@ FIRST_NIGHT = date(2022, 3, 1)
 """The dry season of the planted world, when its forest is hardest; scenes before and after the radiometric offset
 stand in its history."""
 CONFIGS = Path(__file__).parents[1] / "configs"
+_PICTURE = "demo.png"
+"""Written last: where it is, the demo is whole."""
 NEAR_M = 20.0
 """An alert so near to a planted event is taken to mean it."""
 
@@ -93,10 +95,21 @@ def run_demo(out: Path, *, seed: int, workers: int | None, preset: str = "demo")
     alerts = json.loads((folder / "alerts.geojson").read_text(encoding="utf-8"))["features"]
     planted = json.loads(built.planted.read_text(encoding="utf-8"))["features"]
     scores, others = compare(planted, alerts)
-    picture = out / "demo.png"
+    picture = out / _PICTURE
     with disk.writing(picture):
         draw(folder, planted, alerts, picture)
     return Result(scores, others, str(folder), str(picture), report.exit_code)
+
+
+def at_hand(folder: Path) -> run.Home:
+    """The home of a demo that has been run in a folder; where there is none, of a small one that is run there first.
+
+    Raises:
+        ConfigError, PartError, WriteError: see `run_demo`.
+    """
+    if not (folder / _PICTURE).exists():
+        run_demo(folder, seed=7, workers=0, preset="tiny")
+    return run.home(folder)
 
 
 def prepare(out: Path) -> run.Home:
