@@ -114,7 +114,7 @@ class Files:
         return [state.load_arrays(Store(self.folder).arrays / name) for name in tiles.values()]
 
 
-def _put(root: "zarr.Group", tile: int, night: int) -> None:
+def _put(root: Any, tile: int, night: int) -> None:
     for name, values in arrays(tile, night).items():
         path = f"t{tile}/{name}"
         if path in root:
@@ -151,7 +151,7 @@ class Icechunk:
     def _written(self, night: int, pool: ProcessPoolExecutor | None) -> icechunk.Session:
         session = self.repository.writable_session("main")
         if pool is None:
-            root = zarr.open_group(session.store, mode="a")
+            root: Any = zarr.open_group(session.store, mode="a")
             for tile in range(TILES):
                 _put(root, tile, night)
         else:
@@ -161,7 +161,7 @@ class Icechunk:
 
     def read(self) -> list[Arrays]:
         """The newest snapshot."""
-        root = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
+        root: Any = zarr.open_group(self.repository.readonly_session("main").store, mode="r")
         return [{name: root[f"t{tile}/{name}"][...] for name in arrays(0, 0)} for tile in range(TILES)]
 
 
@@ -191,7 +191,7 @@ class Renamed:
 
     def read(self) -> list[Arrays]:
         """Through the link."""
-        root = zarr.open_group(self.folder / "last", mode="r")
+        root: Any = zarr.open_group(self.folder / "last", mode="r")
         return [{name: root[f"t{tile}/{name}"][...] for name in arrays(0, 0)} for tile in range(TILES)]
 
 
@@ -235,7 +235,7 @@ def _commit_alone(folder: Path) -> Row:
 
         def theirs() -> None:
             session, night = repository.writable_session("main"), next(chunks)
-            root = zarr.open_group(session.store, mode="a")
+            root: Any = zarr.open_group(session.store, mode="a")
             for tile in range(TILES):
                 root.create_array(f"t{tile}", data=np.full(4, night), overwrite=True)
             session.commit(f"night {night}")
@@ -324,6 +324,6 @@ def _at_once(folder: Path, job: Callable[[Path, int], int]) -> str:
         with database.opened(database.default_url(folder)) as ledger:
             kept = sum(len(Books(ledger, f"aoi{who}").load(date.max, scenes_since=FIRST).tiles) for who in range(2))
     else:
-        root = zarr.open_group(Icechunk(folder).repository.readonly_session("main").store, mode="r")
+        root: Any = zarr.open_group(Icechunk(folder).repository.readonly_session("main").store, mode="r")
         kept = len(list(root.array_keys()))
     return f"{acknowledged} acknowledged, {kept} kept"
