@@ -3,14 +3,15 @@
 In: a `card.json`. Out: a frozen `ModelCard`. Knows nothing of the pipeline: mistakes are `ValueError`s with clear text.
 """
 
+import hashlib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-CARD = "card.json"
-"""Name of the file in a model folder."""
+CARD, WEIGHTS = "card.json", "weights.safetensors"
+"""Names of the files in a model folder."""
 
 Use = Literal["environment", "research", "enforcement"]
 """What a deployment's alerts are for."""
@@ -173,6 +174,22 @@ def read_card(path: Path) -> ModelCard:
     except ValidationError as err:
         lines = [f"{path}: {_key(p['loc'])}: {p['msg']}; mend the card" for p in err.errors(include_url=False)]
         raise ValueError("\n".join(lines)) from err
+
+
+def read_content(path: Path, *, sha256: str) -> bytes:
+    """The content of a file that a card speaks of.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is another one.
+    """
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{path}: sha256 is {found[:12]}..., the card says {sha256[:12]}...; fetch the model again, whole"
+        )
+    return content
 
 
 def _key(location: tuple[int | str, ...]) -> str:

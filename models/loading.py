@@ -16,7 +16,7 @@ from models import inputs, registry, runtime, siamese
 from models.card import ModelCard
 
 CARD = cards.CARD
-WEIGHTS = "weights.safetensors"
+WEIGHTS = cards.WEIGHTS
 
 
 def load(folder: Path) -> tuple[ModelCard, nn.Module]:
@@ -33,13 +33,7 @@ def load(folder: Path) -> tuple[ModelCard, nn.Module]:
         ValueError: the card is wrong, the weights are not those of the card, or they do not fit the network.
     """
     card = cards.read_card(folder / CARD)
-    content = (folder / WEIGHTS).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != card.sha256:
-        raise ValueError(
-            f"{folder / WEIGHTS}: sha256 is {found[:12]}..., the card says {card.sha256[:12]}...; "
-            "fetch card and weights again, together"
-        )
+    content = cards.read_content(folder / WEIGHTS, sha256=card.sha256)
     network = registry.build(card.network.name, card.network.parameters)
     try:
         network.load_state_dict(safetensors.torch.load(content))

@@ -5,7 +5,6 @@ for thin convolutions like ours (`make bench` tells), and spares a worker the im
 """
 
 import copy
-import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ModelCard
+from models.card import WEIGHTS, ModelCard, read_content
 
 ONNX = "network.onnx"
 TOLERANCE = 1e-3
@@ -35,12 +34,7 @@ def of_onnx(path: Path, *, sha256: str) -> Run:
         OSError: the file cannot be read.
         ValueError: it is not the card's, or ONNX Runtime cannot run it.
     """
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ValueError(
-            f"{path}: sha256 is {found[:12]}..., the card says {sha256[:12]}...; fetch the whole model again"
-        )
+    content = read_content(path, sha256=sha256)
     import onnxruntime  # only who runs a model needs it
 
     options = onnxruntime.SessionOptions()
@@ -81,6 +75,7 @@ def of_folder(folder: Path, card: ModelCard) -> Run:
         ValueError: files are not those of the card, or do not fit the network.
     """
     if card.onnx_sha256:
+        read_content(folder / WEIGHTS, sha256=card.sha256)  # what runs bears the name of these weights
         return of_onnx(folder / ONNX, sha256=card.onnx_sha256)
     from models import loading  # torch: seconds of imports
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
-TARGETS = {"help", "setup", "demo", "nightly", "test", "check", "bench", "notebook", "clean"}
+TARGETS = {"help", "setup", "demo", "gallery", "nightly", "test", "check", "bench", "notebook", "clean"}
 
 
 def make(*arguments: str) -> str:
