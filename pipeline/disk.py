@@ -51,13 +51,13 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
                 handle.flush()
                 os.fsync(handle.fileno())
             os.replace(aside, path)
-            _flush_name(path.parent)
+            flush_folder(path.parent)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
 
 
-def _flush_name(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """A new name in a folder is on the disk: what is committed afterwards may rely on it."""
     if os.name == "nt":  # folders cannot be opened there
         return

@@ -105,7 +105,11 @@ def train(
     proof = certificate.certify(logits, truth, settings=settings, report=report)
     certificate.draw(proof, out / "reliability.png")
     facts = certificate.facts(network, normalisation, proof, settings)
-    return loading.save(out, network, facts, exported=settings.fit.export)
+    try:
+        return loading.save(out, network, facts, exported=settings.fit.export)
+    except ValueError as err:  # hours of training are not lost for the want of a faster runtime
+        report(f"{err}; the model is written all the same, and runs by torch")
+        return loading.save(out, network, facts)
 
 
 def _built(settings: Settings, config: Path) -> nn.Module:

@@ -35,7 +35,7 @@ from pipeline.schema import KINDS, Alert, Inspected, Reason, Status
 from pipeline.sensors import BANDS
 
 FORMAT = 1
-PACKAGES = ("numpy", "rasterio", "scikit-image", "shapely", "torch", "xarray")
+PACKAGES = ("numpy", "onnxruntime", "rasterio", "scikit-image", "shapely", "torch", "xarray")
 TOLERANCE = 1 / 1024
 """Probabilities made again may differ by so much: another machine adds up in another order."""
 

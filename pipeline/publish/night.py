@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline import disk
+
 LATEST = "latest"
 Spare = Callable[[Path], None]
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -85,7 +87,7 @@ class Night:
             shutil.copytree(newest, aside)
             _flush(aside)
             swap_in(aside, shown, self._spare)
-        _flush_folder(shown.parent)
+        disk.flush_folder(shown.parent)
 
 
 def sweep(out: Path, aoi_id: str, spare: Spare = lambda folder: None) -> None:
@@ -115,7 +117,7 @@ def swap_in(new: Path, final: Path, spare: Spare = lambda folder: None) -> None:
     else:
         os.replace(final, old)
         os.replace(new, final)
-    _flush_folder(final.parent)
+    disk.flush_folder(final.parent)
     _remove(old, spare)
 
 
@@ -157,14 +159,4 @@ def _flush(folder: Path) -> None:
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
     for path in (*(p for p in sorted(folder.rglob("*")) if p.is_dir()), folder):
-        _flush_folder(path)
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        disk.flush_folder(path)

@@ -157,7 +157,7 @@ def _changed(database: sqlite3.Connection) -> list[Verdict]:
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
     if not tables & set(LAYERS):
         raise ValueError("it holds no layer 'alerts' or 'tracks'")
-    rows: list[tuple[str | None, ...]] = []
+    rows: list[tuple[object, ...]] = []  # SQLite keeps whatever a program writes
     for layer in LAYERS:
         rows += database.execute(f"SELECT {_COLUMNS} FROM {layer}").fetchall() if layer in tables else []
     before: dict[str, tuple[str, str]] = {}
@@ -166,12 +166,13 @@ def _changed(database: sqlite3.Connection) -> list[Verdict]:
             row[0]: (row[1], row[2]) for row in database.execute(f"SELECT alert_id, verdict, note FROM {PUBLISHED}")
         }
     items = [
-        Verdict(name or "", verdict or "", by or "", _moment(on), note or "") for name, verdict, by, on, note in rows
+        Verdict(name, verdict, by, _moment(on), note)
+        for name, verdict, by, on, note in (["" if value is None else str(value) for value in row] for row in rows)
     ]
     return [item for item in items if (item.verdict, item.note) != before.get(item.alert_id, ("", ""))]
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     if not text:
         return None
     found = datetime.fromisoformat(text)

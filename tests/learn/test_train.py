@@ -1,10 +1,11 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from models import loading
+from models import inputs, loading, registry, runtime, siamese
 from pipeline.detect.detector import Detector
 from pipeline.errors import ConfigError
 from pipeline.learn import settings, train
@@ -88,3 +89,39 @@ def test_change_loss_ignored_and_border_pixels_do_not_count(tiny: Path) -> None:
     assert torch.equal(loss, train.change_loss(other, label, rules))
     other[..., 20, 20] = 40.0
     assert train.change_loss(other, label, rules) > loss
+
+
+def _exporting(tiny: Path) -> Path:
+    tiny.write_text(tiny.read_text().replace("export = false", "export = true"))
+    return tiny
+
+
+@pytest.mark.slow
+def test_train_exported_network_runs_in_place_of_torch_with_the_same_answers(tiny: Path, tmp_path: Path) -> None:
+    card = train.train(_exporting(tiny), tmp_path / "run", instead=Instead(epochs=1), report=_silent)
+    channels = inputs.channels(card)
+    dates = np.random.default_rng(0).standard_normal((2, 1, channels, 64, 64), np.float32)
+    fast = runtime.of_onnx(tmp_path / "run" / runtime.ONNX, sha256=card.onnx_sha256)
+    slow = runtime.of_torch(loading.load(tmp_path / "run")[1])
+    np.testing.assert_allclose(fast(*dates), slow(*dates), atol=1e-4)
+
+
+class _Odd(siamese.Siamese):
+    """Takes another way for some values, which torch cannot export."""
+
+    def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+        answer = super().forward(before, after)
+        return answer if float(answer.detach().sum()) < 1e12 else -answer
+
+
+@pytest.mark.slow
+def test_train_network_that_cannot_be_exported_is_written_all_the_same(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.NETWORKS, "odd", _Odd)
+    lines: list[str] = []
+    instead = Instead(network="odd", epochs=1)
+    card = train.train(_exporting(tiny), tmp_path / "run", instead=instead, report=lines.append)
+    assert card.onnx_sha256 == ""
+    assert any("cannot export" in line and "runs by torch" in line for line in lines)
+    assert Detector.load(str(tmp_path / "run")).card == card

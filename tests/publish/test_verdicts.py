@@ -57,6 +57,18 @@ def test_read_verdicts_one_taken_back_is_told_as_empty(tmp_path: Path) -> None:
     assert (back.alert_id, back.verdict, back.note) == ("VW-AAAAAAAA", "", "")
 
 
+@pytest.mark.parametrize("statement", ["verdict = 7", "verdict = 'unsure', verdict_on = 7", "verdict = x'00ff'"])
+def test_read_verdicts_values_of_another_type_are_one_line(tmp_path: Path, statement: str) -> None:
+    path = write(tmp_path / "alerts.gpkg")
+    with contextlib.closing(connect(path)) as database, database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute(f"UPDATE alerts SET {statement} WHERE alert_id = 'VW-CCCCCCCC'")
+    with pytest.raises(StateError, match=r"alerts\.gpkg") as told:
+        verdicts.read_verdicts(path)
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize("mode", ["wal", "delete", "truncate", "persist"])
 def test_d29_read_verdicts_of_a_file_held_open_in_any_journal_mode(tmp_path: Path, mode: str) -> None:
     path = write(tmp_path / "alerts.gpkg")
