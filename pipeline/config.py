@@ -149,6 +149,10 @@ class Evidence(Model):
     """Dismissed ground stays quiet until what is found reaches beyond it by this share of the smaller of the two."""
     dismissed_growth_ha: float = Field(default=0.1, ge=0, le=1000)
     """Nor does it matter as long as less than this lies beyond."""
+    opinion: Literal["none", "omnicloudmask"] = "none"
+    """A third opinion on clouds, by which looks are weighed; needs `vanwatch[opinion]` and weights of its own."""
+    opinion_weights: str = ""
+    """Absolute folder of its weights; empty for the library's own, which it fills where there is a network."""
 
 
 class KindRules(Model):

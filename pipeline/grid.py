@@ -52,6 +52,13 @@ class Window:
         right = -(-(self.col + self.width) // to_px) * to_px
         return Window(row, col, bottom - row, right - col)
 
+    def cells(self, side_px: int) -> Iterator["Window"]:
+        """The squares of the grid, counted from its corner, that the window touches."""
+        around = self.aligned(side_px)
+        for row in range(around.row, around.row + around.height, side_px):
+            for col in range(around.col, around.col + around.width, side_px):
+                yield Window(row, col, side_px, side_px)
+
     def clipped(self, other: "Window") -> "Window":
         """The part inside `other`; height and width are 0 where they do not meet."""
         row, col = max(self.row, other.row), max(self.col, other.col)

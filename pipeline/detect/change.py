@@ -3,8 +3,6 @@
 In: a look and the normal on a tile with its halo. Out: a `Change` on the tile. Reads nothing, keeps nothing.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,9 @@ from pipeline.schema import KINDS, Change, Look, Normal
 Array = NDArray[np.float32]
 
 
-def change(look: Look, normal: Normal, tile: Tile, *, detector: Detector) -> Change:
+def change(
+    look: Look, normal: Normal, tile: Tile, *, detector: Detector, trust: NDArray[np.float64] | None = None
+) -> Change:
     """Compare a look with the normal.
 
     Args:
@@ -25,6 +25,7 @@ def change(look: Look, normal: Normal, tile: Tile, *, detector: Detector) -> Cha
         normal: covers the tile grown by the detector's halo.
         tile: its window meets the cells of the granule grid (or ends with the granule).
         detector: the network.
+        trust: (y, x) 0 to 1 on the tile, what `opinion` says of the look.
 
     Returns:
         Probabilities, classical score and weight; NaN where the look or the normal is not observed, and in cells in
@@ -42,7 +43,7 @@ def change(look: Look, normal: Normal, tile: Tile, *, detector: Detector) -> Cha
     probability = run_cells(before, after, window, wanted=seen & tile.owned(), detector=detector)
     spread = _cut(normal.spread, normal.window, window, "normal")
     z = classical.score(before[:, *inner], after[:, *inner], spread)
-    weight = weights.weight(look, normal, window)
+    weight = weights.weight(look, normal, window, trust=trust)
     return Change(tile, look.scene.scene_id, look.scene.sensed, probability, z, weight)
 
 
@@ -61,7 +62,7 @@ def run_cells(before: Array, after: Array, window: Window, *, wanted: NDArray[np
     """
     probability = np.full((len(KINDS), *window.shape), np.nan, np.float32)
     around = window.grown(detector.halo_px)
-    for cell in _cells(window, detector.card.patch_px):
+    for cell in window.cells(detector.card.patch_px):
         part = cell.clipped(window)
         if not wanted[part.within(window)].any():
             continue
@@ -69,13 +70,6 @@ def run_cells(before: Array, after: Array, window: Window, *, wanted: NDArray[np
         dates = [_filled(values, around, haloed) for values in (before, after)]
         probability[:, *part.within(window)] = detector.cell(*dates)[:, *part.within(cell)]
     return probability
-
-
-def _cells(window: Window, side: int) -> Iterator[Window]:
-    around = window.aligned(side)
-    for row in range(around.row, around.row + around.height, side):
-        for col in range(around.col, around.col + around.width, side):
-            yield Window(row, col, side, side)
 
 
 def _filled(values: Array, window: Window, wanted: Window) -> Array:

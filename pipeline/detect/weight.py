@@ -1,12 +1,14 @@
 """How far one look can be trusted, pixel by pixel, by what is known of it before anything is detected.
 
-In: a look and the normal around a tile. Out: a weight per pixel. Knows no probabilities and no other looks.
+In: a look and the normal around a tile, and a third opinion on clouds where one was asked. Out: a weight per pixel.
+Knows no probabilities and no other looks.
 
 The weight is a product of four, each 1 where nothing speaks against the look:
 
 - registration: 1 / (1 + r^2), where r is what is likely left of the look's shift in pixels;
 - cloud edge: the distance to the next cloud or shadow over 16 px, at least a quarter: what masks miss of a cloud lies
-  beside it. Masked spots narrower than about 160 m are no clouds but bright roofs, and are passed over;
+  beside it. Masked spots narrower than about 160 m are no clouds but bright roofs, and are passed over. What a third
+  opinion takes for cloud counts likewise;
 - disagreement: the same over 32 px from where the guard against residual clouds overruled the scene classification;
 - season: a half where all looks of the normal are of other seasons, and in proportion; less where only one or two
   looks made the normal.
@@ -44,13 +46,16 @@ _ENOUGH_LOOKS = 3  # in the normal; a median of fewer cannot outvote a missed cl
 _BARER_NDVI = 0.03  # so much lower than before
 
 
-def weight(look: Look, normal: Normal, window: Window) -> NDArray[np.uint8]:
+def weight(
+    look: Look, normal: Normal, window: Window, *, trust: NDArray[np.float64] | None = None
+) -> NDArray[np.uint8]:
     """Weigh a look on a window.
 
     Args:
         look: after the guard against residual clouds; covers the window grown by `REACH_PX`.
         normal: covers the window.
         window: of the tile.
+        trust: (y, x) 0 to 1 on the window: the third opinion on its clouds; None where nobody was asked.
 
     Returns:
         (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON` and `BARER`. The smaller of two is the more
@@ -63,6 +68,8 @@ def weight(look: Look, normal: Normal, window: Window) -> NDArray[np.uint8]:
     if around.clipped(look.window) != around:
         raise ValueError(f"the look covers {look.window}, but {around} is needed")
     near = _edges(look.reason[around.within(look.window)])[window.within(around)]
+    if trust is not None:
+        near = np.minimum(near, trust)
     known = normal.cropped(window)
     count = known.count.astype(np.float64)
     of_season = known.pixels["season"].values
@@ -80,9 +87,18 @@ def _edges(reason: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(y, x) 0.25 beside clouds to 1 far from them; exact `REACH_PX` inside the array."""
     classified = (reason == Reason.CLOUD) | (reason == Reason.SHADOW)
     overruled = reason == Reason.RESIDUAL_CLOUD
-    to_cloud = _distance(_distance(~classified) > _NARROW_PX) - _NARROW_PX
-    nearest = np.minimum(to_cloud / _EDGE_PX, _distance(overruled) / _OVERRULED_PX)
+    nearest = np.minimum(_to_wide(classified) / _EDGE_PX, _distance(overruled) / _OVERRULED_PX)
     return np.clip(nearest, _LEAST_EDGE, 1)
+
+
+def doubted(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(y, x) 0.25 where a third opinion sees clouds, to 1 far from them; narrow spots do not count."""
+    return np.clip(_to_wide(mask) / _EDGE_PX, _LEAST_EDGE, 1)
+
+
+def _to_wide(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance to what is set and no narrow spot."""
+    return _distance(_distance(~mask) > _NARROW_PX) - _NARROW_PX
 
 
 def _distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

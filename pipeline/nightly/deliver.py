@@ -21,8 +21,8 @@ from pipeline.alerts import detections, link, merge, record, verdicts
 from pipeline.alerts.verdicts import Said
 from pipeline.aoi import Aoi
 from pipeline.context import Feature
-from pipeline.detect import evidence
-from pipeline.errors import ModelError, StateError
+from pipeline.detect import evidence, opinion
+from pipeline.errors import ConfigError, ModelError, StateError
 from pipeline.grid import Tile
 from pipeline.ledger.manifest import Outlook
 from pipeline.ledger.overpasses import Overpass
@@ -59,9 +59,14 @@ def check_model(weights: Path, aoi: Aoi) -> None:
     """Refuse a model that cannot be used, or whose terms forbid what the profile is for.
 
     Raises:
-        ConfigError: card or weights are missing or wrong, or the terms forbid the use.
+        ConfigError: card or weights are missing or wrong, the terms forbid the use, or the opinion on clouds that is
+            asked cannot be had.
     """
     watch.check_card(aoi.profile, source=str(aoi.path), weights=weights)
+    try:
+        opinion.check(aoi.profile.evidence)
+    except ConfigError as err:
+        raise ConfigError(f"{aoi.path}: {err}") from err
 
 
 def land_of(aoi: Aoi) -> tuple[Feature, ...]:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from models import card
 from pipeline import grid, schema
 from pipeline.alerts import detections
-from pipeline.detect import change, detector, evidence, marks
+from pipeline.detect import change, detector, evidence, marks, opinion
 from pipeline.evaluate.detectability import GROUNDS, Trial
 from pipeline.learn import grounds, planting
 from pipeline.learn.planting import Bed, Put, Wish
@@ -169,8 +169,11 @@ def _changes(site: _Site, reflectances: Sequence[Array]) -> list[schema.Change]:
     found = []
     for item, values in zip(site.looks, reflectances, strict=True):
         pixels = schema.look_pixels(values, item.reason, told.tile.granule, window)
-        guarded = residual.guard(replace(item, pixels=pixels), site.normal, rules=told.profile.mask).cropped(inner)
-        found.append(change.change(guarded, site.normal.cropped(inner), told.tile, detector=site.network))
+        raw = replace(item, pixels=pixels)
+        guarded = residual.guard(raw, site.normal, rules=told.profile.mask).cropped(inner)
+        trust = opinion.trust(raw, guarded, told.tile.window, told.profile.evidence)
+        usual = site.normal.cropped(inner)
+        found.append(change.change(guarded, usual, told.tile, detector=site.network, trust=trust))
     return found
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models import card
 from pipeline.config import Profile
 from pipeline.detect import change as detect_change
-from pipeline.detect import detector, evidence, marks, weight
+from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
 from pipeline.nightly import crops, grounds, latest, state
@@ -122,7 +122,8 @@ def run(job: TileJob) -> TileAnswer:
         if (seen_look.reason == Reason.FAILED).any():  # tried again another night, so it must not count twice
             layers = replace(layers, latest=latest.blinded(layers.latest, core))
             continue
-        found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network)
+        trust = opinion.trust(raw, seen_look, job.tile.window, job.profile.evidence)
+        found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network, trust=trust)
         clock.lap("network")
         spool.add(seen_look.cropped(job.tile.window.grown(network.halo_px)), found)
         layers = Layers(
