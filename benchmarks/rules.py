@@ -47,10 +47,11 @@ def main() -> None:
         "--folder", type=Path, default=Path("build/bench/rules"), help="where worlds and looks are kept"
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="file whose table is replaced")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the simulated year; another one in another folder")
     chosen = parser.parse_args()
     world = chosen.folder / "world"
     if not (world / "aoi.geojson").exists():
-        scenes.build(world, seed=SEED, start=demo.FIRST_NIGHT, preset="year")
+        scenes.build(world, seed=chosen.seed, start=demo.FIRST_NIGHT, preset="year")
     found = {"year": judged(chosen.folder, "year", world / "items.json", planted_in(world), demo.FIRST_NIGHT)}
     for name, first in (("worldcereal-a", date(2018, 1, 1)), ("boadella", date(2020, 6, 1))):
         if (SERIES / name).is_dir():

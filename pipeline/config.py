@@ -139,7 +139,7 @@ class Evidence(Model):
     """Between looks, half of the evidence above the prior fades in so many days."""
     off_season_days: int = Field(default=45, ge=0, le=400)
     """What only looks against a normal of other seasons show must last so long before it can be confirmed."""
-    prior: float = Field(default=-3.0, ge=-15, le=0)
+    prior: float = Field(default=-2.0, ge=-15, le=0)
     """Log-odds before the first look: change is rare."""
     expire_days: int = Field(default=60, ge=5, le=400)
     """A possible alert that no look supports for so long expires."""

@@ -3,9 +3,10 @@
 In: `Claim` values, the pixels of one shape each. Out: the claims that hold, each with the pixels it kept. Knows no
 geometry and no dates.
 
-The rule. A stretch of contested pixels goes, whole, to the kind with the stronger mean probability on it. What a
-loser keeps elsewhere is dropped when it is but the fringe of what it lost (at least half of it within `FRINGE_PX`),
-and stays when it is clearly separate. Width tells a track from a clearing: the thin arms of a clearing's shape are
+The rule. A stretch of contested pixels goes, whole, to the kind with the stronger mean probability on it; but a camp
+stands in a small clearing of its own, so that what speaks for a clearing does not speak against a camp: from `CAMP` on
+it wins over any clearing. What a loser keeps elsewhere is dropped when it is but the fringe of what it lost (at least
+half of it within `FRINGE_PX`), and stays when it is clearly separate. Width tells a track from a clearing: the thin arms of a clearing's shape are
 contested apart from its body, so that a track that leads to a clearing, and that the clearing's evidence follows
 for a while, remains a track, and the clearing remains a clearing.
 """
@@ -21,6 +22,8 @@ from pipeline.alerts import shapes
 from pipeline.schema import KINDS, Kind
 
 FRINGE_PX = 2
+CAMP = 0.7
+"""Mean probability from which on a camp holds its ground against a clearing."""
 _ARM_PX = 5
 """An arm of a shape is narrower than this."""
 
@@ -113,12 +116,13 @@ def _arms(claim: Claim) -> NDArray[np.bool_]:
 
 
 def _winners(stretch: NDArray[np.intp], kind: NDArray[np.intp], probability: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The kind that wins each entry's stretch: strongest mean, then widest claim, then first kind."""
+    """The kind that wins each entry's stretch: a sure camp or the strongest mean, then widest claim, then first kind."""
     cell = stretch * len(KINDS) + kind
     size = (int(stretch.max()) + 1) * len(KINDS)
     count = np.bincount(cell, minlength=size).reshape(-1, len(KINDS))
     total = np.bincount(cell, probability, size).reshape(-1, len(KINDS))
     mean = np.round(total / np.maximum(count, 1), 6)
+    mean[mean[:, KINDS.index(Kind.CAMP)] >= CAMP, KINDS.index(Kind.CLEARING)] = 0
     order = np.lexsort((np.tile(-np.arange(len(KINDS)), (len(count), 1)), count, mean), axis=1)
     winners: NDArray[np.intp] = order[stretch, -1]
     return winners

@@ -24,7 +24,7 @@ IGNORED = -1
 
 _SEEDS = {"train": 0, "valid": 1, "test": 2}
 _MIN_STEP = 0.012  # reflectance: an injected change that alters a pixel less than this cannot be asked for
-_MIN_FALL = 0.15  # of NDVI or NBR: where less is lost than this, nobody could say that it was cleared
+_MIN_FALL = 0.10  # of NDVI or NBR: where less is lost than this, nobody could say that it was cleared
 _THINNED = 0.15  # share of chips in which some trees were taken out of a wood that still stands: no alert
 _MIN_NIR = 0.07  # below it is water, where nobody camps
 _MIN_WOODY = 0.02  # share of a chip: with less there is nothing to clear
@@ -167,7 +167,7 @@ def _changed(scene: _Scene, rng: np.random.Generator, surface: shapes.Surface) -
             new, share = landscapes.put(after, planted, keep=keep, rough=rough)
             asked[index] &= (share == 0) | ~_faint(after, new, kind)
             if kind == "camp":
-                shares[0] *= share < 0.05  # a camp stands in a small clearing of its own, and is no clearing for that
+                asked[0] &= share < 0.05  # a camp stands in a small clearing of its own: neither is it one, nor is it none
             shares[index] = np.maximum(shares[index], share)
             after = new
     return after, shares, asked

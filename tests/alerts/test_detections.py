@@ -117,10 +117,18 @@ def test_find_small_one_on_the_seam_kept(planted: Any) -> None:
 def test_find_weaker_camp_on_a_clearing_dropped(planted: Any) -> None:
     found = find(
         planted.marks(block(10, 10, 20, 20), "clearing", GRANULE, log_odds=4),
-        planted.marks(block(9, 9, 22, 22), "camp", GRANULE, log_odds=1),
+        planted.marks(block(9, 9, 22, 22), "camp", GRANULE, log_odds=0.5),
     )
     assert [item.kind for item in found] == [Kind.CLEARING]
     assert found[0].area_m2 == 40_000
+
+
+def test_find_sure_camp_on_a_surer_clearing_stays_a_camp(planted: Any) -> None:
+    found = find(
+        planted.marks(block(9, 9, 10, 10), "clearing", GRANULE, log_odds=5),
+        planted.marks(block(10, 10, 8, 8), "camp", GRANULE, log_odds=1),
+    )
+    assert [(item.kind, item.area_m2) for item in found] == [(Kind.CAMP, 6_400)]
 
 
 def test_find_stronger_camp_in_a_clearing_both(planted: Any) -> None:

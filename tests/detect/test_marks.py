@@ -167,11 +167,11 @@ def test_add_up_less_trusted_look_says_less_in_both_directions() -> None:
 @pytest.mark.parametrize(
     ("rule", "value"),
     [
-        ("prior", -2.0),
+        ("prior", -3.0),
         ("bound", 1.5),
         ("look_bound", 3.5),
         ("half_life_days", 10.0),
-        ("possible", 2.0),
+        ("possible", 3.0),
         ("off_season_days", 20),
     ],
 )

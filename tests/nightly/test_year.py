@@ -62,7 +62,6 @@ def test_a_cloudy_year_confirms_nothing_that_was_not_planted_and_nothing_before_
             assert delay >= 0
 
 
-@pytest.mark.xfail(strict=True, reason="two of the four events are not confirmed with vanwatch-s-3")
 def test_a_cloudy_year_confirms_all_planted_events(year: Year) -> None:
     assert [score.start for score in year.scores if not score.found] == []
 
