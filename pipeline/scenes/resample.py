@@ -6,6 +6,7 @@ computed in a fixed order, so that neighbouring windows agree bit for bit.
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -51,7 +52,7 @@ def doubled(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _runs(height: int) -> Iterator[tuple[int, int]]:
     """First row and the one after the last of runs that fit into a core's cache; the outer rows are apart."""
     edges = sorted({0, *range(1, height, _RUN_ROWS), height - 1, height})
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
 def _doubled_plain(padded: NDArray[np.float32], out: NDArray[np.float32]) -> None:
