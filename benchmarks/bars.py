@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from benchmarks.side_by_side import Row
 
+ABSENT = "not measured: not installed (uv pip install --group bench)"
+"""Where a peer is missing that is no dependency."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

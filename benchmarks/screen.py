@@ -9,7 +9,7 @@ through if one of its pixels reaches a limit. For every kind the limit is the hi
 network alone detects. What it then lets through of all observed blocks is what the network must still look at.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Found:
 def change_vector(before: Array, after: Array) -> Array:
     """(y, x) length of the change in all bands, in their spread over the pair."""
     spread = np.nanstd(before, axis=(1, 2), keepdims=True) + np.float32(1e-3)
-    length: Array = np.sqrt(np.nanmean(((after - before) / spread) ** 2, axis=0))
+    length: Array = np.sqrt(np.nan_to_num(((after - before) / spread) ** 2).mean(axis=0))
     return length
 
 
@@ -146,6 +146,13 @@ def judged(found: list[Block]) -> Iterator[Found]:
             limit = float(scores[order[int(np.searchsorted(kept, RECALL))], index])
             through = float((scores[:, index] >= limit).mean())
             yield Found(screen, kind, int(pixels.sum()), limit, through, float((pixels > 0).mean()))
+
+
+def together(found: list[Block], rows: Iterable[Found]) -> float:
+    """Share of the blocks that at least one of several screens lets through."""
+    order, scores = names(), np.array([block.scores for block in found])
+    through = [scores[:, order.index(row.screen)] >= row.limit for row in rows]
+    return float(np.any(through, axis=0).mean())
 
 
 def sets(pairs: Path = PAIRS, *, every: int = 1) -> dict[str, list[Block]]:

@@ -97,10 +97,10 @@ def robust(stack: Floats) -> tuple[Floats, Floats]:
     Returns:
         (median, deviation), each (...) float32; NaN where all is missing. The same bits as `np.nanmedian`.
     """
-    middle = _middle(stack)
+    typical = middle(stack)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(stack - middle)  # inf stays inf, and NaN comes only where all is missing
-    return middle, _middle(apart)
+        apart = np.abs(stack - typical)  # inf stays inf, and NaN comes only where all is missing
+    return typical, middle(apart)
 
 
 def _check(looks: Sequence[Look], granule: grid.Granule, window: grid.Window) -> None:
@@ -149,7 +149,7 @@ def _contaminated(stack: Floats, used: Bools) -> Bools:
         cloud = (blue > dark_blue + _CLOUD_BLUE) & (
             white > dark_white + np.maximum(_CLOUD_WHITE, _CLOUD_SHARE * np.abs(dark_white))
         )
-        middle_nir, middle_swir = (_middle(values) for values in (nir, swir))
+        middle_nir, middle_swir = (middle(values) for values in (nir, swir))
         shadow = (
             (nir < _SHADOW_SHARE * middle_nir)
             & (nir < middle_nir - _SHADOW_DROP)
@@ -180,8 +180,8 @@ def _barest(stack: Floats, used: Bools, count: NDArray[np.uint8]) -> Floats:
     return np.where(count > 0, _ranked(green, rank), np.float32(np.nan)).astype(np.float32)
 
 
-def _middle(stack: Floats) -> Floats:
-    """(...) float32: median of the finite values over the first axis; NaN for none.
+def middle(stack: Floats) -> Floats:
+    """(...) float32: median of the finite values over the first axis; NaN for none. The same bits as `np.nanmedian`.
 
     What is missing stands in turn for more and for less than anything, so that the middle is at the same place for all
     pixels: no more is sorted than decides it, and nothing is looked up pixel by pixel.
@@ -205,9 +205,9 @@ def _middle(stack: Floats) -> Floats:
     else:
         np.copyto(high, low, where=odd)
     with np.errstate(invalid="ignore"):
-        middle: Floats = (low + high) / np.float32(2)
-    middle[np.isinf(middle)] = np.nan
-    return middle
+        halved: Floats = (low + high) / np.float32(2)
+    halved[np.isinf(halved)] = np.nan
+    return halved
 
 
 def _balanced(stack: Floats) -> tuple[list[Floats], Bools]:

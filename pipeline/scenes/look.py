@@ -9,6 +9,8 @@ neighbouring windows agree bit for bit where they overlap.
 
 import logging
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -32,6 +34,7 @@ _SATURATED_ABOVE = 1.6  # reflectance that no surface and no cloud reaches
 _SCL_CLOUD, _SCL_SHADOW, _SCL_SNOW, _SCL_SATURATED = (8, 9, 10), 3, 11, 1
 _SCL_CLEAR = 4  # stands for all classes that are used
 _UPSAMPLING_PX = 2
+_Finder = Callable[[str], Placed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,10 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
 
 
 def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> _Raw:
-    values = read_bands(part, offset_dn, granule, window, store)
-    placed = digital.read_band(part, granule, window, SENTINEL2.classes.name, store)
+    classes_band = SENTINEL2.classes.name
+    find = _finder(part, granule, window, store, (*BANDS, classes_band))
+    values = _bands(part, offset_dn, window, find)
+    placed = find(classes_band)
     # without a classification only the bands tell; the guard against the normal does the rest
     classes = np.full(window.shape, _SCL_CLEAR, np.uint8) if placed is None else placed.nearest(window).astype(np.uint8)
     observed = np.isfinite(values[_SHARP]).all(axis=0) & (classes != 0)
@@ -151,9 +156,13 @@ def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, sto
         ReadError: a file could not be read.
         SceneError: a file is not on the granule's grid, or the part lacks a 10 m band.
     """
+    return _bands(part, offset_dn, window, _finder(part, granule, window, store, BANDS))
+
+
+def _bands(part: Part, offset_dn: int, window: Window, find: _Finder) -> NDArray[np.float32]:
     values = np.empty((len(BANDS), *window.shape), np.float32)
     for index, band in enumerate(SENTINEL2.bands):
-        placed = digital.read_band(part, granule, window.grown(_UPSAMPLING_PX), band.name, store)
+        placed = find(band.name)
         if placed is not None:
             values[index] = _reflectance(placed, offset_dn, window)
         elif index in _SHARP:
@@ -161,6 +170,26 @@ def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, sto
         else:
             values[index] = np.nan
     return values
+
+
+def _finder(part: Part, granule: Granule, window: Window, store: BlockStore, names: tuple[str, ...]) -> _Finder:
+    """Reads a band by its name when it is asked for; remote ones all at once and beforehand."""
+
+    def read(name: str) -> Placed | None:
+        around = window if name == SENTINEL2.classes.name else window.grown(_UPSAMPLING_PX)
+        return digital.read_band(part, granule, around, name, store)
+
+    if not any("://" in asset.href for _, asset in part.assets):
+        return read
+    asked = {name: _pool().submit(read, name) for name in names}
+    wait(asked.values())  # also where one fails: nobody reads any more when this look is done
+    return lambda name: asked[name].result()
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """One per process: its threads keep their connections."""
+    return ThreadPoolExecutor(len(SENTINEL2.bands) + 1, thread_name_prefix="read")
 
 
 def _reflectance(placed: Placed, offset_dn: int, window: Window) -> NDArray[np.float32]:
