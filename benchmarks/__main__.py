@@ -1,52 +1,117 @@
-"""`python -m benchmarks`: parts against plain alternatives, and one night on a whole granule."""
+"""`python -m benchmarks`: every bar of speed and memory in one table, kept as JSON and as `docs/speed.md`.
+
+Each section's lines are kept under `build/bench` until the whole table is there, so that a run cut off goes on.
+`--quick` takes the corner of a granule and three rounds: a look, not a measurement. `--stores` adds the stores.
+"""
 
 import argparse
 import json
+import os
+import platform
+import re
+import shutil
 import tempfile
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import night, parts, stores
+from benchmarks import bars, cascade, material, network, night, nights, parts, reading, remote, report, stores
+from benchmarks.bars import Line
+from benchmarks.side_by_side import Row
+
+RESULTS = Path("benchmarks/results")
+PAGE = Path("docs/speed.md")
 
 
 def main() -> None:
-    """Measure, print, and write the figures."""
+    """Measure, print, and write the table."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the granule is kept")
-    parser.add_argument("--history", type=int, default=4, help="earlier scenes of the whole granule")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--parts", action="store_true", help="only the parts, without the whole granule")
+    parser.add_argument("--quick", action="store_true", help="a corner of the granule and three rounds")
+    parser.add_argument("--again", action="store_true", help="forget the sections of a run that was cut off")
+    parser.add_argument("--stores", action="store_true", help="also ways of keeping the state")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        rows = [*parts.rows(Path(folder)), *stores.rows(Path(folder) / "stores")]
-        facts = dict(stores.facts(Path(folder) / "facts"))
-    print(f"{'ours / the alternative':<66}{'ours s':>9}{'other s':>9}{'faster':>8}{'range':>14}{'stolen %':>10}")
-    for row in rows:
-        span = f"{row.low:.2f}-{row.high:.2f}"
-        print(f"{row.name:<66}{row.ours_s:9.3f}{row.theirs_s:9.3f}{row.ratio:8.2f}{span:>14}{row.stolen_pct:10.1f}")
-    for name, value in facts.items():
-        print(f"{name:<66}  {value}")
-    result: dict[str, object] = {"parts": [asdict(row) for row in rows], "stores": facts}
-    if not chosen.parts:
-        names = ("first night, normal built", "the same night, normal kept")
-        for name, figures in zip(
-            names, night.whole_granule(chosen.folder, history=chosen.history, workers=chosen.workers), strict=True
-        ):
-            _show(name, figures)
-            result[name] = asdict(figures)
-    (chosen.folder / "bench.json").write_text(json.dumps(result, indent=1, sort_keys=True))
-    print(f"\nwritten to {chosen.folder / 'bench.json'}")
+    kept = chosen.folder / ("quick" if chosen.quick else "whole")
+    if chosen.again:
+        shutil.rmtree(kept, ignore_errors=True)
+    found: list[Line] = []
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as scratch:
+        for name, measure in _sections(
+            chosen.folder, Path(scratch), quick=chosen.quick, stores_too=chosen.stores
+        ).items():
+            found += _section(kept / f"{name}.json", measure)
+    found.sort(key=lambda line: (not line.number, int(line.number or 0)))
+    told = report.facts(found, machine=machine(), day=datetime.now(UTC).date(), quick=chosen.quick)
+    print(report.text(found))
+    path = (kept if chosen.quick else RESULTS) / f"{told['day']}-{re.sub('[^a-z0-9]+', '-', machine().lower())}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    page = kept / "speed.md" if chosen.quick else PAGE
+    page.write_text(report.page(told), encoding="utf-8")
+    for each in kept.glob("*.json"):
+        if each != path:
+            each.unlink()
+    print(f"written to {path} and {page}")
 
 
-def _show(name: str, figures: night.Figures) -> None:
-    print(f"\none whole granule, {name}: {figures.wall_s:.0f} s ({figures.cpu_s:.0f} s of CPU)")
-    print(f"  memory: at most {figures.peak_gb:.1f} GB together, the largest process {figures.worker_gb:.1f} GB")
-    print(
-        f"  disk: at most {figures.scratch_gb:.1f} GB of decoded blocks; {figures.state_gb:.1f} GB kept for next time"
-    )
-    print(f"  stages {figures.stages}")
-    print(f"  blocks {figures.blocks}, in the files {figures.blocks_in_files}")
+def _sections(folder: Path, scratch: Path, *, quick: bool, stores_too: bool) -> dict[str, Callable[[], Iterable[Line]]]:
+    small = material.built(folder, small=True)
+    whole = small if quick else material.built(folder, small=False)
+    sections: dict[str, Callable[[], Iterable[Line]]] = {
+        "material": lambda: _likeness(whole),
+        "reading": lambda: reading.lines(small, scratch, quick=quick),
+        "network": lambda: network.lines(quick=quick),
+        "cascade": lambda: cascade.lines(quick=quick),
+        "parts": lambda: parts.lines(quick=quick),
+        "nights": lambda: nights.lines(quick=quick),
+        "remote": lambda: remote.lines(small, scratch, quick=quick),
+        "night": lambda: night.lines(whole, scratch),
+        "same": _same,
+    }
+    if stores_too:
+        sections["stores"] = lambda: _stores(scratch)
+    return sections
+
+
+def _section(kept: Path, measure: Callable[[], Iterable[Line]]) -> list[Line]:
+    if kept.exists():
+        return [Line(**values) for values in json.loads(kept.read_text(encoding="utf-8"))]
+    started, found = time.perf_counter(), []
+    for line in measure():
+        print(report.short(line), flush=True)
+        found.append(line)
+    print(f"  ({kept.stem}: {time.perf_counter() - started:.0f} s)", flush=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps([asdict(line) for line in found]), encoding="utf-8")
+    return found
+
+
+def _likeness(whole: material.Material) -> Iterable[Line]:
+    bits = material.bits_per_pixel(whole)
+    value = ", ".join(f"{name} {number:.2f}" for name, number in bits.items())
+    yield bars.fact("", "compressed bits per pixel of six bands", value, note="deflate, predictor 2, blocks of 256 px")
+
+
+def _same() -> Iterable[Line]:
+    tests = "tests/nightly/test_run.py: test_over_any_tile_size_gives_the_same_bytes, test_over_any_worker_count_..."
+    yield bars.fact("10", "GeoJSON, any worker count, tile size and scheduler", tests, bar="identical", met=True)
+
+
+def _stores(scratch: Path) -> Iterable[Line]:
+    rows: list[Row] = stores.rows(scratch / "stores")
+    yield from (bars.told(row.name, row) for row in rows)
+    yield from (bars.fact("", name, value) for name, value in stores.facts(scratch / "facts"))
+
+
+def machine() -> str:
+    """Model and number of the cores."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text()) if info.exists() else [platform.processor()]
+    return f"{names[0].strip() if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

@@ -1,25 +1,31 @@
 """One night on one whole simulated granule: wall time by stage, peak memory, and the disk that it fills meanwhile.
 
-In: a folder (the granule is kept there for the next time). Out: figures.
+In: the granule. Out: lines: bars 2, 7 and 9.
 """
 
 import contextlib
 import itertools
 import json
 import os
+import shutil
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
 import rasterio
 
+from benchmarks import bars
+from benchmarks.bars import Line
+from benchmarks.material import Material
+from benchmarks.side_by_side import usage
 from pipeline import demo
 from pipeline.nightly import run
-from pipeline.simulate import granule
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +47,69 @@ class Figures:
     """Seconds by stage, added over workers."""
     blocks: dict[str, int]
     """What the tiles decoded; the samples, on which scenes are judged, were decoded before and are served to them."""
-    blocks_in_files: int
-    """Blocks of all files that the night reads."""
-    counts: dict[str, int]
 
 
-def whole_granule(folder: Path, *, history: int, workers: int) -> tuple[Figures, Figures]:
-    """Run the first night (which builds the normal) and the same night again with the normal kept."""
-    world = folder / f"granule_{history}"
-    if not (world / "items.json").exists():
-        granule.build(world, seed=7, start=demo.FIRST_NIGHT, history=history, nights=1)
-    place = demo.prepare(folder / "home")
-    (place.aois / "granule.geojson").write_text((world / "aoi.geojson").read_text())
+def lines(material: Material, folder: Path, *, workers: int = 2) -> Iterator[Line]:
+    """A first evening, which builds the normal, and the night of the new scene."""
+    place = _home(material, folder / "home")
+    options = run.Options(catalog=str(material.folder / "items.json"), workers=workers)
+    eve = demo.FIRST_NIGHT - timedelta(days=1)
+    first = _night(place, eve, options)
+    bare_s, used = _bare_s(material, workers), usage()
+    night = _night(place, demo.FIRST_NIGHT, options)
+    stolen, others = used.since()
+    bare_s = min(bare_s, _bare_s(material, workers))
+    ratio = night.wall_s / bare_s
+    what = f"night of {material.side_px} px / bare decoding of both dates, {workers} workers, no cascade"
+    ours, peer = (f"{seconds:.1f} s wall" for seconds in (night.wall_s, bare_s))
+    note = f"one round; {night.cpu_s:.0f} s of CPU; the evening before, with the normal: {first.wall_s:.0f} s"
+    yield Line("7", what, ours, peer, f"{ratio:.1f}", "<= 4 x", ratio <= 4, note, round(stolen, 1), round(others, 1))
+    yield Line("7", "the same with the cascade", "-", "-", "-", "<= 1.2 x", False, "no cascade: see bar 6")
+    stages = ", ".join(
+        f"{name} {seconds:.1f}" for name, seconds in sorted(night.stages.items(), key=lambda one: -one[1])
+    )
+    yield bars.fact("", "that night by stage, seconds added over workers", stages)
+    decoded = night.blocks["blocks_decoded"]
+    blocks = _blocks(Path(asset.href) for _, asset in material.part(-1).assets)
+    share = f"{decoded} of {blocks} in its files, each once; the samples on which it was judged were decoded before"
+    yield bars.fact(
+        "2", "blocks that the tiles of that night decoded", share, bar="<= 1.1", met=decoded <= 1.1 * blocks
+    )
+    worker = f"{night.worker_gb:.2f} GB; all together {night.peak_gb:.2f} GB"
+    yield bars.fact("9", "peak memory of a process of that night", worker, bar="<= 2 GB", met=night.worker_gb <= 2)
+    before = f"{first.worker_gb:.2f} GB; all together {first.peak_gb:.2f} GB; disk {first.scratch_gb:.2f} GB"
+    yield bars.fact("9", "the same while the normal is built", before, bar="<= 2 GB", met=first.worker_gb <= 2)
+    yield bars.fact("", "kept for the next night", f"{night.state_gb:.2f} GB")
+
+
+def _home(material: Material, folder: Path) -> run.Home:
+    shutil.rmtree(folder, ignore_errors=True)
+    place = demo.prepare(folder)
+    (place.aois / "granule.geojson").write_text((material.folder / "aoi.geojson").read_text())
     profile = place.configs / "demo.toml"
     profile.write_text(profile.read_text().replace("size_px = 512", "size_px = 1024"))
-    options = run.Options(catalog=str(world / "items.json"), workers=workers)
-    first, again = (_night(place, options) for _ in range(2))
-    files = sorted(world.glob("scenes/**/*.tif"))
-    new = [path for path in files if _day(path) >= demo.FIRST_NIGHT]
-    return replace(first, blocks_in_files=_blocks(files)), replace(again, blocks_in_files=_blocks(new))
+    return place
 
 
-def _night(place: run.Home, options: run.Options) -> Figures:
+def _bare_s(material: Material, workers: int) -> float:
+    """Wall seconds in which rasterio decodes each block of two dates once, in as many processes."""
+    paths = material.files(-1) + material.files(-2)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        list(pool.map(abs, range(4 * workers)))
+        started = time.perf_counter()
+        list(pool.map(_decode, paths))
+        return time.perf_counter() - started
+
+
+def _decode(path: str) -> None:
+    with rasterio.Env(GDAL_CACHEMAX=64), rasterio.open(path) as source:
+        for _, window in source.block_windows(1):
+            source.read(1, window=window)
+
+
+def _night(place: run.Home, as_of: date, options: run.Options) -> Figures:
     with Watch(place.state / "scratch") as watch:
-        report = run.nightly(place, demo.FIRST_NIGHT, options)
+        report = run.nightly(place, as_of, options)
     night = report.nights[0]
     if night.folder is None:
         raise RuntimeError(night.error)
@@ -78,14 +123,7 @@ def _night(place: run.Home, options: run.Options) -> Figures:
         state_gb=_size(place.state) / 1e9,
         stages=timings["seconds"],
         blocks=timings["blocks"],
-        blocks_in_files=0,
-        counts=night.counts or {},
     )
-
-
-def _day(path: Path) -> date:
-    """Day of the scene whose folder holds a file, like `S2A_44QLH_20220301_0_L2A/B02.tif`."""
-    return date.fromisoformat(path.parent.name.split("_")[2])
 
 
 def _blocks(paths: Iterable[Path]) -> int:

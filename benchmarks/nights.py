@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 from shapely.geometry import box
 
+from benchmarks.bars import Line
 from pipeline import config, grid
 from pipeline.detect import evidence, marks
 from pipeline.detect.evidence import Evidence
@@ -61,6 +62,17 @@ def main() -> None:
             print(f"{name:>8}  " + "  ".join(f"{key} {value:.2f}" for key, value in values.items()))
 
 
+def lines(*, quick: bool) -> Iterator[Line]:
+    """Bar 9: a late night against an early one."""
+    measured = {night.number: night for night in synthetic(NIGHTS[-2] if quick else NIGHTS[-1])}
+    early, late = measured[min(measured)], measured[max(measured)]
+    first, last = (night.load_s + night.add_s + night.marks_s + night.save_s for night in (early, late))
+    what = f"evidence of a tile, night {late.number} / night {early.number + 1}"
+    note = f"{late.disk_mb:.1f} MB and {early.disk_mb:.1f} MB on disk; reading and network do not depend on the night"
+    ratio = f"{last / first:.2f}"
+    yield Line("9", what, f"{last:.2f} s cpu", f"{first:.2f} s cpu", ratio, "<= 1.1 x", last <= 1.1 * first, note)
+
+
 def synthetic(last: int) -> Iterator[Night]:
     """Nights of looks five days apart; those of `NIGHTS` are measured, as the median of three nights about them."""
     rules, owned = config.Evidence(), np.ones((SIDE, SIDE), bool)
@@ -73,15 +85,15 @@ def synthetic(last: int) -> Iterator[Night]:
                 known = evidence.add(known, look, rules)
                 continue
             state.save_arrays(path, arrays(known))
-            times = [time.perf_counter()]
+            times = [time.process_time()]
             known = Evidence(**state.load_arrays(path))
-            times.append(time.perf_counter())
+            times.append(time.process_time())
             known = evidence.add(known, look, rules)
-            times.append(time.perf_counter())
+            times.append(time.process_time())
             marks.marks(known, TILE, owned, rules, (0.5, 0.5, 0.5))
-            times.append(time.perf_counter())
+            times.append(time.process_time())
             state.save_arrays(path, arrays(known))
-            times.append(time.perf_counter())
+            times.append(time.process_time())
             size = sum(values.nbytes for values in arrays(known).values())
             measured.append(Night(number, *np.diff(times).tolist(), path.stat().st_size / 1e6, size / 1e6))
             if number - 1 in NIGHTS:

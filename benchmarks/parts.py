@@ -1,116 +1,81 @@
-"""The parts of a night against the plain alternative, side by side.
+"""Bar 8, and the time-series part of a night beside that of nrt.
 
-In: a folder to work in. Out: rows. Data are simulated; random noise stands for what cannot be compressed.
+In: nothing. Out: lines, on one thread. The looks are drawn: forest with noise, a third of it missing.
 """
 
-from datetime import UTC, date, datetime
-from pathlib import Path
+import datetime
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
-import rasterio
-from numpy.typing import NDArray
+import xarray as xr
 
-from benchmarks import network
-from benchmarks.side_by_side import Row, compare
-from pipeline import grid
-from pipeline.config import NormalRules, Read
-from pipeline.grid import Window
+from benchmarks import bars, nights
+from benchmarks.bars import Line
+from benchmarks.side_by_side import compare
+from pipeline import config
+from pipeline.detect import evidence
 from pipeline.normal import composite
-from pipeline.scenes import resample
-from pipeline.scenes.blocks import BlockStore
-from pipeline.schema import Look, Scene, look_pixels
 
-GRANULE = grid.granule("44QME")
+LOOKS = 12
+_ROWS = 16  # as many as the normal is built of at a time
 
 
-def rows(folder: Path) -> list[Row]:
-    """All comparisons."""
-    return [read(folder), median(), upsample(), *network.rows()]
+def lines(*, quick: bool) -> Iterator[Line]:
+    """The masked median and the evidence."""
+    rounds = 3 if quick else 7
+    yield from _median(rounds)
+    yield _series(rounds)
 
 
-def read(folder: Path) -> Row:
-    """Every block of a COG through the block store, against bare rasterio on the same blocks."""
-    path = folder / "band.tif"
-    values = np.random.default_rng(1).integers(300, 4000, (4096, 4096)).astype(np.uint16)
-    with rasterio.open(
-        path,
-        "w",
-        driver="COG",
-        dtype="uint16",
-        count=1,
-        height=4096,
-        width=4096,
-        crs="EPSG:32644",
-        transform=GRANULE.transform(Window(0, 0, 1, 1)),
-        blocksize=1024,
-        compress="DEFLATE",
-        predictor="YES",
-        nodata=0,
-    ) as target:
-        target.write(values, 1)
-    number = iter(range(1000))
+def _median(rounds: int) -> Iterator[Line]:
+    rng = np.random.default_rng(1)
+    stack = rng.normal(0.1, 0.02, (LOOKS, 2, 1024, 1024)).astype(np.float32)
+    stack[rng.random(stack.shape) < 1 / 3] = np.nan
+    filled = np.where(np.isnan(stack), np.float32(np.inf), stack)
+    found = np.empty(stack.shape[1:], np.float32)
 
-    def ours() -> object:
-        store = BlockStore(folder / f"blocks{next(number)}", Read())
-        return [store.read(str(path), "", window) for window in _windows(32)]
+    def ours() -> None:
+        for band in range(2):
+            for row in range(0, 1024, _ROWS):
+                part = filled[:, band, row : row + _ROWS]
+                found[band, row : row + _ROWS] = composite.middle(part)
 
-    def theirs() -> object:
-        with rasterio.open(path) as source:
-            return [source.read(1, window=((w.row, w.row + 1024), (w.col, w.col + 1024))) for w in _windows(0)]
-
-    return compare("read: each block once, halo of 32 px  /  bare rasterio, no halo", ours, theirs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy tells of pixels that no look saw
+        row = compare("median", ours, lambda: np.nanmedian(stack, axis=0), rounds=rounds)
+        same = np.array_equal(found, np.nanmedian(stack, axis=0), equal_nan=True)
+    what = f"masked median of {LOOKS} looks of a tile / numpy nanmedian"
+    yield bars.at_least("8", what, row, bar=8)
+    yield bars.fact("8", "the same, values", "identical" if same else "NOT identical", bar="identical", met=same)
 
 
-def _windows(halo: int) -> list[Window]:
-    whole = Window(0, 0, 4096, 4096)
-    return [
-        Window(r, c, 1024, 1024).grown(halo).clipped(whole) for r in range(0, 4096, 1024) for c in range(0, 4096, 1024)
-    ]
+def _series(rounds: int) -> Line:
+    """One look added to the evidence of a tile, against one look of nrt's EWMA monitor of the same size."""
+    what = "one look into the evidence of a tile / nrt, EWMA monitor"
+    try:
+        from nrt.monitor.ewma import EWMA
+    except ImportError:
+        return bars.fact("", what, bars.ABSENT)
 
+    rng, side = np.random.default_rng(2), nights.SIDE
+    times = np.datetime64("2024-01-01", "ns") + np.arange(24) * np.timedelta64(15, "D").astype("timedelta64[ns]")
+    past = xr.DataArray(
+        rng.normal(0.8, 0.02, (24, side, side)).astype(np.float32),
+        dims=("time", "y", "x"),
+        coords={"time": times, "y": np.arange(side), "x": np.arange(side)},
+    )
+    monitor = EWMA(trend=False, harmonic_order=1)
+    monitor.fit(dataarray=past, method="OLS", screen_outliers=None)
+    green = rng.normal(0.8, 0.02, (side, side))
+    day, rules, known = datetime.datetime(2025, 1, 5), config.Evidence(), evidence.empty((side, side))
+    look = nights.drawn(30)
+    for number in range(1, 4):
+        known = evidence.add(known, nights.drawn(number), rules)
 
-def median() -> Row:
-    """Normal of 12 looks, a third of their pixels missing, against numpy's nanmedian of the same stack, twice."""
-    window, anchor = Window(0, 0, 512, 512), date(2026, 5, 1)
-    looks = [_look(index, window) for index in range(12)]
-    stack = np.stack([look.reflectance for look in looks])
+    def theirs() -> None:
+        monitor.monitor(array=green, date=day)
 
-    def ours() -> object:
-        return composite.build(looks, granule=GRANULE, window=window, anchor=anchor, rules=NormalRules())
-
-    def theirs() -> object:
-        middle = np.nanmedian(stack, axis=0)
-        return middle, np.nanmedian(np.abs(stack - middle), axis=0)
-
-    return compare("normal of 12 looks with spread  /  numpy nanmedian and MAD", ours, theirs)
-
-
-def _look(index: int, window: Window) -> Look:
-    rng = np.random.default_rng(index)
-    values: NDArray[np.float32] = rng.normal(0.1, 0.01, (6, *window.shape)).astype(np.float32)
-    missing = rng.random(window.shape) < 1 / 3
-    values[:, missing] = np.nan
-    sensed = datetime(2025, 5, 1 + index, 5, tzinfo=UTC)
-    scene = Scene(f"s{index}", "", GRANULE, sensed, None, None, 10.0, (), ())
-    return Look(scene, window, look_pixels(values, missing.astype(np.uint8), GRANULE, window))
-
-
-def upsample() -> Row:
-    """20 m to 10 m, against rasterio's bilinear warp."""
-    from rasterio.warp import Resampling, reproject
-
-    coarse = np.random.default_rng(1).random((1024, 1024), dtype=np.float32)
-    target = np.empty((2048, 2048), np.float32)
-    crs = "EPSG:32644"
-
-    def theirs() -> object:
-        return reproject(
-            coarse,
-            target,
-            src_transform=rasterio.Affine(20, 0, 0, 0, -20, 0),
-            src_crs=crs,
-            dst_transform=rasterio.Affine(10, 0, 0, 0, -10, 0),
-            dst_crs=crs,
-            resampling=Resampling.bilinear,
-        )
-
-    return compare("20 m to 10 m  /  GDAL's bilinear warp", lambda: resample.doubled(coarse), theirs)
+    row = compare("series", lambda: evidence.add(known, look, rules), theirs, rounds=rounds)
+    note = "ours keeps the last 12 looks of three kinds, nrt one process value of one index"
+    return bars.told(what, row, note)

@@ -1,13 +1,19 @@
-"""Two ways of doing one thing, in turn, in one process: median and range of the ratios, and the CPU time stolen.
+"""Two ways of doing one thing, in turn, in one process: median and range of the ratios, and who else used the CPU.
 
 In: pairs of functions. Out: rows for a table. Each contestant does the same work on the same data.
+
+Work of this process alone is timed by its CPU seconds (user and system, threads included), which other work on the
+machine disturbs least; work of other processes, and waiting for a network, by the wall clock.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+Job = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +30,19 @@ class Row:
     high: float
     stolen_pct: float
     """CPU time that other guests of the machine took meanwhile; above 5 the row should be measured again."""
+    others_pct: float = 0.0
+    """CPU time of the machine that its other processes took meanwhile."""
+    clock: str = "cpu"
+    """What was timed: `cpu` or `wall` seconds."""
 
 
-def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 7) -> Row:
+def compare(name: str, ours: Job, theirs: Job, *, rounds: int = 7, clock: str = "cpu") -> Row:
     """Run both in turn `rounds` times, after one round that does not count."""
     ours(), theirs()
-    stolen, started = stolen_s(), time.perf_counter()
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
-    share = 100 * (stolen_s() - stolen) / (time.perf_counter() - started)
+    seconds = time.process_time if clock == "cpu" else time.perf_counter
+    before = usage()
+    pairs = [(_timed(ours, seconds), _timed(theirs, seconds)) for _ in range(rounds)]
+    stolen, others = before.since()
     ratios = [two / one for one, two in pairs]
     return Row(
         name,
@@ -40,21 +51,42 @@ def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object],
         statistics.median(ratios),
         min(ratios),
         max(ratios),
-        share,
+        stolen,
+        others,
+        clock,
     )
 
 
-def _seconds(job: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _timed(job: Job, seconds: Callable[[], float]) -> float:
+    started = seconds()
     job()
-    return time.perf_counter() - started
+    return seconds() - started
 
 
-def stolen_s() -> float:
-    """Seconds stolen from this machine since it started, per core; 0 where the system does not tell."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the machine's CPUs had done at a moment, in seconds of all cores together."""
+
+    wall_s: float
+    busy_s: float
+    stolen_s: float
+    own_s: float
+
+    def since(self) -> tuple[float, float]:
+        """Per cent of the CPU time since then that was stolen, and that other processes used."""
+        now = usage()
+        whole = max(1e-9, (now.wall_s - self.wall_s) * (os.cpu_count() or 1))
+        others = now.busy_s - self.busy_s - (now.own_s - self.own_s)
+        return 100 * (now.stolen_s - self.stolen_s) / whole, max(0.0, 100 * others / whole)
+
+
+def usage() -> Usage:
+    """Of this moment; nothing busy and nothing stolen where the system does not tell."""
+    times = os.times()
+    own = times.user + times.system + times.children_user + times.children_system
     stat = Path("/proc/stat")
     if not stat.exists():
-        return 0.0
-    lines = stat.read_text().splitlines()
-    cores = sum(line.startswith("cpu") for line in lines) - 1
-    return float(lines[0].split()[8]) / 100 / max(1, cores)
+        return Usage(time.perf_counter(), own, 0.0, own)
+    user, nice, system, _, _, irq, soft, stolen = map(int, stat.read_text().splitlines()[0].split()[1:9])
+    ticks = os.sysconf("SC_CLK_TCK")
+    return Usage(time.perf_counter(), (user + nice + system + irq + soft) / ticks, stolen / ticks, own)

@@ -30,7 +30,9 @@ def missing_pixels(reflectance: Array, *, coarse: tuple[int, ...]) -> NDArray[np
         coarse: indices of the 20 m bands.
     """
     fine = [index for index in range(len(reflectance)) if index not in coarse]
-    missing: NDArray[np.bool_] = np.any(np.isnan(reflectance[fine]), axis=0)
+    missing: NDArray[np.bool_] = np.isnan(reflectance[fine[0]])
+    for index in fine[1:]:
+        missing |= np.isnan(reflectance[index])
     return missing
 
 
@@ -65,15 +67,25 @@ def prepare(
     """
     pixel = missing_pixels(reflectance, coarse=coarse)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in (normalisation.mean, normalisation.std))
-    scaled = np.clip((reflectance - mean) / std, -normalisation.clip, normalisation.clip)
+    bands, limit = len(reflectance), normalisation.clip
+    layers = np.empty((bands + MASKS + len(indices), *pixel.shape), np.float32)
+    scaled = np.subtract(reflectance, mean, out=layers[:bands])
+    scaled /= std
+    np.clip(scaled, -limit, limit, out=scaled)
     unseen = np.isnan(scaled) | pixel
     swir = unseen[list(coarse)].any(axis=0) if coarse else pixel
     if coarse:
         unseen[list(coarse)] |= swir
-    layers = [np.where(unseen, np.float32(0), scaled), pixel[None], swir[None]]
-    for first, second in indices:
+    gaps = bool(unseen.any())
+    if gaps:
+        np.copyto(scaled, np.float32(0), where=unseen)
+    layers[bands], layers[bands + 1] = pixel, swir
+    for value, (first, second) in zip(layers[bands + MASKS :], indices, strict=True):
         one, other = reflectance[first], reflectance[second]
-        value = (one - other) / np.maximum(one + other, np.float32(_LEAST_SUM))
-        moved = np.clip((value - _INDEX_MIDDLE) / _INDEX_SPREAD, -normalisation.clip, normalisation.clip)
-        layers.append(np.where(unseen[first] | unseen[second], np.float32(0), moved)[None])
-    return np.concatenate(layers, dtype=np.float32)
+        np.divide(one - other, np.maximum(one + other, np.float32(_LEAST_SUM)), out=value)
+        value -= np.float32(_INDEX_MIDDLE)
+        value /= np.float32(_INDEX_SPREAD)
+        np.clip(value, -limit, limit, out=value)
+        if gaps:
+            np.copyto(value, np.float32(0), where=unseen[first] | unseen[second])
+    return layers

@@ -97,11 +97,10 @@ def robust(stack: Floats) -> tuple[Floats, Floats]:
     Returns:
         (median, deviation), each (...) float32; NaN where all is missing. The same bits as `np.nanmedian`.
     """
-    number = np.count_nonzero(np.isfinite(stack), axis=0)
-    middle = _middle(stack, number)
+    typical = middle(stack)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(stack - middle)  # inf stays inf, and NaN comes only where all is missing
-    return middle, _middle(apart, number)
+        apart = np.abs(stack - typical)  # inf stays inf, and NaN comes only where all is missing
+    return typical, middle(apart)
 
 
 def _check(looks: Sequence[Look], granule: grid.Granule, window: grid.Window) -> None:
@@ -150,7 +149,7 @@ def _contaminated(stack: Floats, used: Bools) -> Bools:
         cloud = (blue > dark_blue + _CLOUD_BLUE) & (
             white > dark_white + np.maximum(_CLOUD_WHITE, _CLOUD_SHARE * np.abs(dark_white))
         )
-        middle_nir, middle_swir = (_middle(values, number) for values in (nir, swir))
+        middle_nir, middle_swir = (middle(values) for values in (nir, swir))
         shadow = (
             (nir < _SHADOW_SHARE * middle_nir)
             & (nir < middle_nir - _SHADOW_DROP)
@@ -181,13 +180,47 @@ def _barest(stack: Floats, used: Bools, count: NDArray[np.uint8]) -> Floats:
     return np.where(count > 0, _ranked(green, rank), np.float32(np.nan)).astype(np.float32)
 
 
-def _middle(stack: Floats, number: NDArray[np.int64]) -> Floats:
-    """(...) float32: median of the `number` finite values over the first axis; NaN for none."""
-    ordered = _ordered(stack)
-    low = _pick(ordered, (number - 1) // 2)
-    high = _pick(ordered, number // 2)
-    middle: Floats = np.where(number > 0, (low + high) / np.float32(2), np.float32(np.nan))
-    return middle
+def middle(stack: Floats) -> Floats:
+    """(...) float32: median of the finite values over the first axis; NaN for none. The same bits as `np.nanmedian`.
+
+    What is missing stands in turn for more and for less than anything, so that the middle is at the same place for all
+    pixels: no more is sorted than decides it, and nothing is looked up pixel by pixel.
+    """
+    rows, odd = _balanced(stack)
+    spare = np.empty_like(rows[0])
+    for first, second, smaller, larger in _selection(len(rows)):
+        one, other = rows[first], rows[second]
+        if smaller and larger:
+            np.minimum(one, other, out=spare)
+            np.maximum(one, other, out=other)
+            rows[first], spare = spare, one
+        elif smaller:
+            np.minimum(one, other, out=one)
+        else:
+            np.maximum(one, other, out=other)
+    upper = len(rows) // 2
+    low, high = rows[max(0, upper - 1)], rows[upper]
+    if len(rows) % 2:
+        np.copyto(low, high, where=odd)
+    else:
+        np.copyto(high, low, where=odd)
+    with np.errstate(invalid="ignore"):
+        halved: Floats = (low + high) / np.float32(2)
+    halved[np.isinf(halved)] = np.nan
+    return halved
+
+
+def _balanced(stack: Floats) -> tuple[list[Floats], Bools]:
+    """The values with what is missing as +inf and -inf in turn; and where an odd number is there."""
+    rows: list[Floats] = []
+    fill = np.full(stack.shape[1:], np.inf, np.float32)
+    odd = np.full(fill.shape, bool(len(stack) % 2))
+    for values in stack:
+        missing = ~np.isfinite(values)
+        rows.append(np.where(missing, fill, values))
+        odd ^= missing
+        fill.view(np.uint32)[...] ^= missing.astype(np.uint32) << np.uint32(31)  # turns the sign
+    return rows, odd
 
 
 def _ranked(stack: Floats, position: NDArray[np.int64]) -> Floats:
@@ -202,13 +235,24 @@ def _pick(ordered: Floats, position: NDArray[np.int64]) -> Floats:
 
 def _ordered(stack: Floats) -> Floats:
     """Sorted over the first axis by a sorting network: whole rows are compared at once, unlike in `np.sort`."""
-    ordered = stack.copy()
-    low = np.empty(stack.shape[1:], stack.dtype)
+    rows, spare = list(stack.copy()), np.empty(stack.shape[1:], stack.dtype)
     for first, second in _network(len(stack)):
-        np.minimum(ordered[first], ordered[second], out=low)
-        np.maximum(ordered[first], ordered[second], out=ordered[second])
-        ordered[first] = low
-    return ordered
+        one, other = rows[first], rows[second]
+        np.minimum(one, other, out=spare)
+        np.maximum(one, other, out=other)
+        rows[first], spare = spare, one
+    return np.stack(rows)
+
+
+@lru_cache(maxsize=64)
+def _selection(size: int) -> tuple[tuple[int, int, bool, bool], ...]:
+    """Of the network, what decides the two middle places: pairs, and whether their smaller and larger value count."""
+    wanted, chosen = {max(0, size // 2 - 1), size // 2}, []
+    for first, second in reversed(_network(size)):
+        if first in wanted or second in wanted:
+            chosen.append((first, second, first in wanted, second in wanted))
+            wanted |= {first, second}
+    return tuple(reversed(chosen))
 
 
 @lru_cache(maxsize=64)

@@ -193,7 +193,8 @@ def _path(folder: Path, key: layout.Key) -> Path:
 
 
 def _save(path: Path, block: NDArray[Any]) -> None:
-    _write_aside(path, lambda file: np.save(file, block))
+    whole = np.ascontiguousarray(block)  # numpy writes the rows of a larger array number by number
+    _write_aside(path, lambda file: np.save(file, whole))
 
 
 def _write_aside(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -9,7 +9,11 @@ neighbouring windows agree bit for bit where they overlap.
 
 import logging
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +34,7 @@ _SATURATED_ABOVE = 1.6  # reflectance that no surface and no cloud reaches
 _SCL_CLOUD, _SCL_SHADOW, _SCL_SNOW, _SCL_SATURATED = (8, 9, 10), 3, 11, 1
 _SCL_CLEAR = 4  # stands for all classes that are used
 _UPSAMPLING_PX = 2
+_Finder = Callable[[str], Placed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +129,67 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
 
 
 def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> _Raw:
-    values = np.full((len(BANDS), *window.shape), np.nan, np.float32)
-    for index, band in enumerate(SENTINEL2.bands):
-        placed = digital.read_band(part, granule, window.grown(_UPSAMPLING_PX), band.name, store)
-        if placed is not None:
-            values[index] = _reflectance(placed, offset_dn, window)
-        elif index in _SHARP:
-            raise SceneError(f"{part.item_id}: lacks band {band.name}; check the assets of the item in {part.catalog}")
-    placed = digital.read_band(part, granule, window, SENTINEL2.classes.name, store)
+    classes_band = SENTINEL2.classes.name
+    find = _finder(part, granule, window, store, (*BANDS, classes_band))
+    values = _bands(part, offset_dn, window, find)
+    placed = find(classes_band)
     # without a classification only the bands tell; the guard against the normal does the rest
     classes = np.full(window.shape, _SCL_CLEAR, np.uint8) if placed is None else placed.nearest(window).astype(np.uint8)
     observed = np.isfinite(values[_SHARP]).all(axis=0) & (classes != 0)
     return _Raw(values, classes, observed)
+
+
+def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> NDArray[np.float32]:
+    """Read the bands of a part on a window of the 10 m grid.
+
+    Args:
+        part: names the files.
+        offset_dn: added to each digital number but no data.
+        granule: the grid on which the files lie.
+        window: may reach beyond the granule and the files: no data there.
+        store: decodes and keeps the blocks.
+
+    Returns:
+        (band, y, x) float32 reflectance; NaN where there is no data. 20 m bands are upsampled.
+
+    Raises:
+        ReadError: a file could not be read.
+        SceneError: a file is not on the granule's grid, or the part lacks a 10 m band.
+    """
+    return _bands(part, offset_dn, window, _finder(part, granule, window, store, BANDS))
+
+
+def _bands(part: Part, offset_dn: int, window: Window, find: _Finder) -> NDArray[np.float32]:
+    values = np.empty((len(BANDS), *window.shape), np.float32)
+    for index, band in enumerate(SENTINEL2.bands):
+        placed = find(band.name)
+        if placed is not None:
+            values[index] = _reflectance(placed, offset_dn, window)
+        elif index in _SHARP:
+            raise SceneError(f"{part.item_id}: lacks band {band.name}; check the assets of the item in {part.catalog}")
+        else:
+            values[index] = np.nan
+    return values
+
+
+def _finder(part: Part, granule: Granule, window: Window, store: BlockStore, names: tuple[str, ...]) -> _Finder:
+    """Reads a band by its name when it is asked for; remote ones all at once and beforehand."""
+
+    def read(name: str) -> Placed | None:
+        around = window if name == SENTINEL2.classes.name else window.grown(_UPSAMPLING_PX)
+        return digital.read_band(part, granule, around, name, store)
+
+    if not any("://" in asset.href for _, asset in part.assets):
+        return read
+    asked = {name: _pool().submit(read, name) for name in names}
+    wait(asked.values())  # also where one fails: nobody reads any more when this look is done
+    return lambda name: asked[name].result()
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """One per process: its threads keep their connections."""
+    return ThreadPoolExecutor(len(SENTINEL2.bands) + 1, thread_name_prefix="read")
 
 
 def _reflectance(placed: Placed, offset_dn: int, window: Window) -> NDArray[np.float32]:
@@ -143,12 +197,28 @@ def _reflectance(placed: Placed, offset_dn: int, window: Window) -> NDArray[np.f
 
     Source: ESA Sentinel-2 product specification, L2A: rho = (DN + BOA_ADD_OFFSET) / 10000.
     """
-    shifted = placed.values.astype(np.int32) + offset_dn
-    native = np.where(
-        placed.values == SENTINEL2.nodata, np.float32(np.nan), shifted.astype(np.float32) * np.float32(SENTINEL2.scale)
-    )
-    fine = resample.doubled(native) if placed.step == 2 else native
+    if placed.step == 1:
+        inner = placed.values[window.within(Window(placed.row, placed.col, *placed.values.shape))]
+        return _native(inner, offset_dn)
+    fine = resample.doubled(_native(placed.values, offset_dn))
     return fine[window.within(Window(placed.row, placed.col, *fine.shape))]
+
+
+def _native(digital_numbers: NDArray[Any], offset_dn: int) -> NDArray[np.float32]:
+    if digital_numbers.dtype == np.uint16:  # looked up: faster than arithmetic on every pixel
+        table: NDArray[np.float32] = _table(offset_dn)[digital_numbers]
+        return table
+    shifted = digital_numbers.astype(np.int32) + offset_dn
+    native: NDArray[np.float32] = shifted.astype(np.float32) * np.float32(SENTINEL2.scale)
+    return np.where(digital_numbers == SENTINEL2.nodata, np.float32(np.nan), native)
+
+
+@lru_cache(maxsize=4)
+def _table(offset_dn: int) -> NDArray[np.float32]:
+    """Reflectance of each digital number of 16 bits."""
+    table = (np.arange(1 << 16, dtype=np.int32) + offset_dn).astype(np.float32) * np.float32(SENTINEL2.scale)
+    table[SENTINEL2.nodata] = np.nan
+    return table
 
 
 def _reasons(raw: _Raw, rules: config.Mask) -> NDArray[np.uint8]:

@@ -5,12 +5,16 @@ computed in a fixed order, so that neighbouring windows agree bit for bit.
 """
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T", bound=np.generic)
+_NEAR, _FAR = np.float32(0.75), np.float32(0.25)  # weights of the pixel and of its neighbour
+_RUN_ROWS = 64
 SHIFT_REACH_PX = 3  # rounding and the outer taps: an output pixel sees so far beyond the whole-pixel shift
 
 
@@ -24,24 +28,44 @@ def doubled(values: NDArray[np.float32]) -> NDArray[np.float32]:
         (2y, 2x) float32. A pixel is missing where the pixel that holds it is; missing neighbours are left out of the
         average. The outermost ring of output pixels lacks its neighbours: ask for one pixel more on each side.
     """
-    valid = np.isfinite(values)
-    weight = _doubled_plain(valid.astype(np.float32))
-    total = _doubled_plain(np.where(valid, values, np.float32(0)))
-    # the pixel itself weighs 9/16, so the weight is above 0 wherever the result is kept
-    return np.divide(total, weight, out=np.full_like(total, np.nan), where=repeated(valid))
+    height, width = values.shape
+    fine = np.empty((2 * height, 2 * width), np.float32)
+    padded = np.pad(values, 1, constant_values=np.nan)
+    padded[:, [0, -1]] = 0
+    for top, bottom in _runs(height):
+        rows, out = padded[top : bottom + 2], fine[2 * top : 2 * bottom]
+        valid = np.isfinite(rows)
+        if valid.all():  # nothing is missing but what lies left and right of the array
+            _doubled_plain(rows, out)
+            out[:, [0, -1]] /= _NEAR
+            continue
+        valid[:, [0, -1]] = False
+        weight, total = np.empty(out.shape, np.float32), np.empty(out.shape, np.float32)
+        _doubled_plain(valid.astype(np.float32), weight)
+        _doubled_plain(np.where(valid, rows, np.float32(0)), total)
+        out[...] = np.nan
+        # the pixel itself weighs 9/16, so the weight is above 0 wherever the result is kept
+        np.divide(total, weight, out=out, where=repeated(valid[1:-1, 1:-1]))
+    return fine
 
 
-def _doubled_plain(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Without regard to missing pixels; beyond the edge there is 0."""
-    padded = np.pad(values, 1)
-    out = np.empty((2 * values.shape[0], values.shape[1] + 2), np.float32)
-    near, far = np.float32(0.75), np.float32(0.25)
-    out[0::2] = near * padded[1:-1] + far * padded[:-2]
-    out[1::2] = near * padded[1:-1] + far * padded[2:]
-    both = np.empty((2 * values.shape[0], 2 * values.shape[1]), np.float32)
-    both[:, 0::2] = near * out[:, 1:-1] + far * out[:, :-2]
-    both[:, 1::2] = near * out[:, 1:-1] + far * out[:, 2:]
-    return both
+def _runs(height: int) -> Iterator[tuple[int, int]]:
+    """First row and the one after the last of runs that fit into a core's cache; the outer rows are apart."""
+    edges = sorted({0, *range(1, height, _RUN_ROWS), height - 1, height})
+    yield from pairwise(edges)
+
+
+def _doubled_plain(padded: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """(y + 2, x + 2) to `out`, (2y, 2x), without regard to missing pixels."""
+    width = padded.shape[1] - 2
+    near, far = padded[1:-1] * _NEAR, padded * _FAR
+    tall = np.empty((len(out), width + 2), np.float32)
+    np.add(near, far[:-2], out=tall[0::2])
+    np.add(near, far[2:], out=tall[1::2])
+    middle, pairs = tall[:, 1:-1] * _NEAR, out.reshape(len(out), width, 2)
+    tall *= _FAR
+    np.add(middle, tall[:, :-2], out=pairs[..., 0])
+    np.add(middle, tall[:, 2:], out=pairs[..., 1])
 
 
 def repeated(values: NDArray[T]) -> NDArray[T]:

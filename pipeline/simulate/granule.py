@@ -5,6 +5,7 @@ repeated, mirrored, over the granule; the changes are planted in its north-weste
 for the compression to notice, so files are as large as real ones of such land.
 """
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -22,10 +23,19 @@ from pipeline.simulate.scenes import Built
 
 REPEATS = 5
 BLOCK_PX = GRANULE_PX // REPEATS
+"""Of the land that is repeated."""
+COG_BLOCK_PX = 1024
+"""Of the files, as in public archives."""
+
+_SQUARE_PX = 10_000
 
 
-def build(folder: Path, *, seed: int, start: date, history: int = 6, nights: int = 1, workers: int = 2) -> Built:
-    """Simulate a history and some new scenes of one whole granule.
+def build(
+    folder: Path, *, seed: int, start: date, history: int = 6, nights: int = 1, repeats: int = REPEATS, workers: int = 2
+) -> Built:
+    """Simulate a history and some new scenes of one whole granule, or of its north-western corner.
+
+    A build that was interrupted goes on after the last whole scene.
 
     Args:
         folder: made if need be; about 0.9 GB and, on one core, two minutes per scene.
@@ -33,12 +43,13 @@ def build(folder: Path, *, seed: int, start: date, history: int = 6, nights: int
         start: the first night.
         history: earlier scenes, all in the same season of the year before.
         nights: new scenes, every five days.
+        repeats: blocks of land per axis; `REPEATS` make a whole granule.
         workers: threads; each needs about 2 GB.
     """
     demo = presets.PRESETS["demo"]
     steps = tuple(5 * index for index in range(nights))
     rules = Preset((BLOCK_PX, BLOCK_PX), _days(history), steps, demo.clearings_ha, demo.camps_ha, demo.tracks_m)
-    place = region.whole_granule()
+    place = region.corner(repeats * BLOCK_PX)
     empty = world.planted_world(seed, rules.size_px, factor=1)
     planted = plan.with_events(empty, rules, start=start)
     planned = plan.acquisitions(rules, seed=seed, start=start)
@@ -47,9 +58,16 @@ def build(folder: Path, *, seed: int, start: date, history: int = 6, nights: int
     ground = planted.ground()
 
     def one(acquisition: plan.Acquisition) -> list[dict[str, Any]]:
+        kept = folder / f"{acquisition.sensed:%Y-%m-%d}.json"
+        if kept.exists():
+            found: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))["features"]
+            return found
         done: Rendered = scenes.render(planted, acquisition, place, ground=ground)
         rest = done if acquisition.sensed.date() < start else scenes.render(empty, acquisition, place, ground=ground)
-        return products.write(folder, replace(done, repeats=REPEATS, elsewhere=rest.native), acquisition, place)
+        filled = replace(done, repeats=repeats, elsewhere=rest.native, block_px=COG_BLOCK_PX)
+        made = products.write(folder, filled, acquisition, place)
+        scenes.saved(kept, products.listed(made))
+        return made
 
     with ThreadPoolExecutor(workers) as pool:
         found = [item for part in pool.map(one, planned) for item in part]
@@ -69,8 +87,9 @@ def _days(history: int) -> tuple[int, ...]:
 
 
 def _aoi(place: region.Region) -> dict[str, Any]:
-    """The square of 100 km that the granule alone answers for, in the north-west of its grid, but for its edges."""
-    west, north, east, south = 10, 10, 9990, 9990
+    """What there is of the square that the granule alone answers for, in the north-west of its grid, but for edges."""
+    side = min(place.size_px[0], _SQUARE_PX) - 10
+    west, north, east, south = 10, 10, side, side
     ground = place.to_wgs84(shapely.segmentize(shapely.box(west, north, east, south), 500))
     properties = {"id": "planted-granule", "name": "Planted granule", "profile": "demo", "note": "Simulated."}
     geometry = mapping(shapely.orient_polygons(shapely.set_precision(ground, 1e-7)))

@@ -141,7 +141,7 @@ def with_events(empty: World, preset: Preset, *, start: date) -> World:
     ]
     for index, (kind, size) in enumerate(wanted):
         planted = _placed(kind, size, free, rng)
-        latest = preset.night_steps[-max(4, len(preset.night_steps) // 6)]
+        latest = preset.night_steps[-min(len(preset.night_steps), max(4, len(preset.night_steps) // 6))]
         begun = start + timedelta(days=int(rng.integers(-4, latest + 1)))
         made.append(Event(f"{kind}-{index + 1}", planted, begun))
         free &= ~_footprint(planted, free.shape, margin_px=14)

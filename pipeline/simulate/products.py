@@ -39,6 +39,8 @@ class Rendered:
     """Blocks per axis."""
     elsewhere: Native | None = None
     """What all blocks but the first hold; None for the same."""
+    block_px: int = BLOCK_PX
+    """Side of the files' blocks."""
 
     def numbers(self, index: int, *, added_dn: int) -> NDArray[np.uint16]:
         """(y, x) digital numbers of one band, at its own resolution."""
@@ -77,7 +79,7 @@ def listed(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": ordered}
 
 
-def write_cog(path: Path, values: NDArray[Any], *, transform: Affine, epsg: int, threads: int = 1) -> None:
+def write_cog(path: Path, values: NDArray[Any], *, transform: Affine, epsg: int, block_px: int = BLOCK_PX) -> None:
     """Write one band as a cloud-optimised GeoTIFF with overviews.
 
     Args:
@@ -85,14 +87,14 @@ def write_cog(path: Path, values: NDArray[Any], *, transform: Affine, epsg: int,
         values: (y, x) uint16 reflectance numbers or uint8 classes; 0 is no data.
         transform: pixel to metres.
         epsg: of the metres.
-        threads: of the compression.
+        block_px: side of the blocks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = values.dtype == np.uint16
     with rasterio.open(
         path, "w", driver="COG", width=values.shape[1], height=values.shape[0], count=1, dtype=values.dtype.name,
         crs=f"EPSG:{epsg}", transform=transform, nodata=SENTINEL2.nodata, compress="DEFLATE",
-        predictor="STANDARD" if numbers else "NO", blocksize=BLOCK_PX, num_threads=threads,
+        predictor="STANDARD" if numbers else "NO", blocksize=block_px,
         overview_resampling=(Resampling.average if numbers else Resampling.nearest).name,
     ) as file:  # fmt: skip
         file.write(values, 1)
@@ -168,7 +170,8 @@ def _written(
             values = np.where(inside, numbers, 0).astype(np.uint16)
         hrefs[band] = f"scenes/{facts.item_id}/{band}.tif"
         transform = facts.transform @ Affine.scale(step)
-        write_cog(folder / hrefs[band], values, transform=transform, epsg=crop.granule.epsg)
+        epsg, block_px = crop.granule.epsg, rendered.block_px
+        write_cog(folder / hrefs[band], values, transform=transform, epsg=epsg, block_px=block_px)
     return items.item(facts, {band: f"./{href}" for band, href in hrefs.items()})
 
 

@@ -87,9 +87,14 @@ def within(size_px: tuple[int, int]) -> Region:
 
 def whole_granule() -> Region:
     """The full grid of one granule, for benchmarks."""
+    return corner(grid.GRANULE_PX)
+
+
+def corner(side_px: int) -> Region:
+    """A square in the north-western corner of one granule's grid."""
     granule = grid.granule(_NAMES[0])
-    crop = Crop(granule, granule.window, granule.window)
-    return Region(granule.left_m, granule.top_m, granule.window.shape, (crop,))
+    held = Window(0, 0, side_px, side_px)
+    return Region(granule.left_m, granule.top_m, held.shape, (Crop(granule, held, held),))
 
 
 def outline(region: Region, seen: np.ndarray[tuple[int, int], np.dtype[np.bool_]], on_world: Window) -> BaseGeometry:

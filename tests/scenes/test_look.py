@@ -1,4 +1,6 @@
 import logging
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from pipeline.errors import SceneError
 from pipeline.grid import GRANULE_PX, Window
 from pipeline.scenes import look
 from pipeline.scenes.blocks import BlockStore
-from pipeline.schema import Inspected, Look, Offset, Part, Reason, Scene, Shift
+from pipeline.schema import Asset, Inspected, Look, Offset, Part, Reason, Scene, Shift
 from pipeline.sensors import BANDS
 
 STILL = Shift(0.0, 0.0, False, "test")
@@ -236,6 +238,37 @@ def test_d11_failed_read_is_a_counted_gap_and_logged(
     assert np.isnan(found.reflectance).all()
     assert store.stats.failed_reads == 1
     assert "B03.tif: no such file" in caplog.text
+
+
+def _served(part: Part, server: Any, folder: Path) -> Part:
+    """The part with its files behind the server."""
+    assets = tuple((band, Asset(f"{server.url}/{Path(asset.href).relative_to(folder)}")) for band, asset in part.assets)
+    return replace(part, assets=assets)
+
+
+def test_read_look_over_http_is_the_look_of_the_files(
+    writer: Any, server: Any, store: BlockStore, profile: config.Profile
+) -> None:
+    part = writer.part(bands(SCL=classes((3, 4, 9))), at=AT)
+    parts = (part, _served(part, server, writer.folder))
+    near, far = (look.read_look(inspected(writer.scene(each)), COVER, store=store, profile=profile) for each in parts)
+    assert np.array_equal(near.reflectance, far.reflectance, equal_nan=True)
+    assert np.array_equal(near.reason, far.reason)
+    assert {path for _, path, _ in server.log} == {f"/item/{band}.tif" for band in (*BANDS, "SCL")}
+
+
+def test_d11_band_that_fails_over_http_is_a_gap_and_leaves_no_reader_behind(
+    writer: Any, server: Any, store: BlockStore, profile: config.Profile
+) -> None:
+    part = writer.part(bands(), at=AT)
+    Path(part.asset("B02").href).unlink()
+    scene = writer.scene(_served(part, server, writer.folder))
+    found = look.read_look(inspected(scene), COVER, store=store, profile=profile)
+    assert (found.reason == Reason.FAILED).all()
+    asked = len(server.log)
+    assert {path for _, path, _ in server.log} >= {f"/item/{band}.tif" for band in BANDS[1:]}
+    time.sleep(0.2)
+    assert len(server.log) == asked
 
 
 def test_read_look_parts_fill_each_other(writer: Any, store: BlockStore, profile: config.Profile) -> None:
