@@ -121,7 +121,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         facts = _run(found, counts) | {"packs": packing.write(sources, packed, files.folder / "evidence")}
         pages.write(
             files.folder,
-            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts),
+            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts, land, found.plan.uncovered),
             gathered.points(),
             found.plan.ledger,
         )
@@ -270,8 +270,12 @@ def _blindness(found: Night) -> dict[str, Any]:
 
 
 def blind_pct(found: Night) -> float:
-    """Share of the AOI without a clear look for longer than `blind_after_days`; tiles that failed count as blind."""
-    total = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
+    """Share of the AOI without a clear look for longer than `blind_after_days`.
+
+    Tiles that failed count as blind, and so does what no granule covers.
+    """
+    covered = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
+    total = covered + grid.pixels(found.plan.uncovered_km2)
     lost = total - sum(answer.blind[1] for answer in found.answers)
     return round(100 * (lost + sum(answer.blind[0] for answer in found.answers)) / max(1, total), 1)
 

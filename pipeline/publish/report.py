@@ -14,7 +14,7 @@ from typing import Any
 import shapely
 
 from pipeline import disk, grid
-from pipeline.publish import columns, geojson, overview, series, styles, texts
+from pipeline.publish import columns, geojson, land, overview, series, styles, texts
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
 from pipeline.publish.qgis import Shown
@@ -67,15 +67,21 @@ def write(folder: Path, found: Found) -> None:
         found=found,
         cards=cards,
         map=picture,
+        roles={role: title for role, title in land.TITLES.items() if any(one["role"] == role for one in picture.land)},
         health=_health(found.run),
         changes=_changes(found),
         colours=styles.COLOURS,
         composites=_WORDS,
-        style=texts.source("report.css"),
+        style=texts.source("report.css") + _land_css(),
         script=texts.source("report.js"),
     )
     with disk.whole(folder / "report.html") as handle:
         handle.write(text.encode())
+
+
+def _land_css() -> str:
+    """The colours of what is known of the land; one table for every map."""
+    return "".join(f".land .{role}, .swatch.{role} {{ --mark: {colour}; }}\n" for role, colour in land.COLOURS.items())
 
 
 def _cards(found: Found) -> list[dict[str, Any]]:
@@ -102,6 +108,7 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "rank": rated.priority,
         "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
+        "whole": chip.whole,
         "side_m": round(chip.bounds[2] - chip.bounds[0]),
         "outline": _outline(alert, chip),
         "series": series.draw(points, _unseen(found, alert, points), alert.detection.first_seen, _told(alert, points)),

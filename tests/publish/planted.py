@@ -25,11 +25,15 @@ CLEARING, CAMP = box(77.010, 29.010, 77.014, 29.013), box(77.020, 29.005, 77.020
 TRACK = LineString([(77.004, 29.003), (77.008, 29.006), (77.012, 29.005)])
 BLIND_AFTER_DAYS = 12
 LAND = (
-    Feature("Tiger reserve", "protected", box(77.0, 29.0, 77.015, 29.02)),
-    Feature("border", "border", LineString([(77.03, 28.9), (77.03, 29.1)])),
-    Feature("quarry 12", "permit", box(77.019, 29.004, 77.021, 29.006)),
-    Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)])),
+    Feature("Tiger reserve", "protected", box(77.0, 29.0, 77.015, 29.02), "Reserves"),
+    Feature("border", "border", LineString([(77.03, 28.9), (77.03, 29.1)]), "Border"),
+    Feature("quarry 12", "permit", box(77.019, 29.004, 77.021, 29.006), "Licences"),
+    Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)]), "Roads"),
+    Feature("Old village", "settlement", shapely.Point(77.026, 29.014), "Villages"),
+    Feature("New village", "settlement", box(77.024, 29.001, 77.0255, 29.002), "Villages"),
 )
+UNCOVERED = box(77.0285, 29.016, 77.03, 29.02)
+"""No granule covers this corner."""
 
 
 def make_alert(
@@ -125,14 +129,16 @@ def _inside(shape: shapely.Geometry, size: tuple[int, int], transform: object) -
 
 def found(folder: Path, **more: Any) -> report.Found:
     """What the report is told of the planted night, whose files for QGIS are written here."""
-    shown = qgis.write(
-        folder,
+    content = qgis.Content(
         alerts(),
-        area=AREA,
-        as_of=NIGHT,
+        AREA,
+        NIGHT,
         blind_after_days=BLIND_AFTER_DAYS,
         extras=surroundings.extras(surroundings.rate(alerts(), alerts()[:1], LAND)),
+        land=LAND,
+        uncovered=UNCOVERED,
     )
+    shown = qgis.write(folder, content)
     days = [
         date(2025, 9, 12),
         date(2025, 9, 22),

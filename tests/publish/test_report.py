@@ -242,6 +242,17 @@ def test_health_tells_refused_scenes_with_reasons_failures_and_blindness(publish
         assert part in text
 
 
+def test_map_shows_what_is_known_of_the_land_by_name_and_what_is_not_covered(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    for thing in planted.LAND:
+        assert f": {thing.name}</title>" in text
+    for role, title in (("protected", "protected areas"), ("settlement", "settlements"), ("permit", "permits")):
+        assert f'<span class="swatch {role}">{title}</span>' in text
+    assert '<span class="swatch known">' not in text
+    assert text.count('class="uncovered"') == 1
+    assert "<td>not covered</td><td>ever</td>" in text
+
+
 def test_words_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     planted.write_rasters(tmp_path)
     found = planted.found(tmp_path)
