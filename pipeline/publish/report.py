@@ -100,6 +100,7 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
     values = columns.values(alert, shape, rated.extra)
     chip = found.shown.chips[alert.alert_id]
     points = found.points.get(alert.alert_id, ())
+    measured = {one.day: one for one in alert.measured}
     return {
         "number": number,
         "alert": alert,
@@ -112,7 +113,8 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "side_m": round(chip.bounds[2] - chip.bounds[0]),
         "outline": _outline(alert, chip),
         "series": series.draw(points, _unseen(found, alert, points), alert.detection.first_seen, _told(alert, points)),
-        "points": points,
+        "index": _index(alert, points, _unseen(found, alert, points)),
+        "points": [(point, measured.get(point.day)) for point in points],
         "decimal": f"{values['lat']:.5f}, {values['lon']:.5f}",
         "dms": f"{dms(values['lat'], 'NS')} {dms(values['lon'], 'EW')}",
         "links": {
@@ -121,6 +123,15 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         },
         "cautions": [(word, CAUTIONS.get(word, "")) for word in values["caution"]],
     }
+
+
+def _index(alert: Alert, points: Sequence[Point], blind: Sequence[date]) -> str:
+    """NDVI over the days that the series shows."""
+    axis = [*(point.day for point in points), *blind]
+    since = min(axis, default=date.min)
+    shown = [one for one in alert.measured if one.day >= since]
+    spoken = ". ".join(series.index_text(one) for one in shown)
+    return series.draw_index(shown, axis, alert.detection.first_seen, f"NDVI of the place by clear look: {spoken}")
 
 
 def _unseen(found: Found, alert: Alert, points: Sequence[Point]) -> list[date]:

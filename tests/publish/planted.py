@@ -16,7 +16,7 @@ from pipeline.context import Feature
 from pipeline.publish import qgis, rasters, report, surroundings
 from pipeline.publish.geopackage import Area
 from pipeline.publish.series import Point
-from pipeline.schema import Alert, Detection, Kind, Reason, Status
+from pipeline.schema import Alert, Detection, Kind, Measured, Reason, Status
 
 NIGHT = date(2025, 11, 7)
 PLACE = box(77.0, 29.0, 77.03, 29.02)
@@ -31,6 +31,14 @@ LAND = (
     Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)]), "Roads"),
     Feature("Old village", "settlement", shapely.Point(77.026, 29.014), "Villages"),
     Feature("New village", "settlement", box(77.024, 29.001, 77.0255, 29.002), "Villages"),
+)
+MEASURED = tuple(
+    Measured(day, 1.0, ndvi, 0.81, 0.04, nbr, 0.62, 0.05)
+    for day, ndvi, nbr in (
+        (date(2025, 10, 22), 0.79, 0.60),
+        (date(2025, 11, 1), 0.21, 0.02),
+        (date(2025, 11, 6), 0.18, -0.05),
+    )
 )
 UNCOVERED = box(77.0285, 29.016, 77.03, 29.02)
 """No granule covers this corner."""
@@ -78,7 +86,7 @@ def alerts() -> tuple[Alert, ...]:
     """A confirmed clearing, a possible camp, a confirmed track, and a dismissed clearing."""
     seen = {"first_seen": date(2025, 11, 1), "last_seen": date(2025, 11, 6)}
     return (
-        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", **seen),
+        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", measured=MEASURED, **seen),
         make_alert(
             CAMP,
             kind=Kind.CAMP,

@@ -242,6 +242,20 @@ def test_health_tells_refused_scenes_with_reasons_failures_and_blindness(publish
         assert part in text
 
 
+def test_card_draws_the_index_over_its_normal_and_tells_the_numbers(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    assert text.count('class="series index"') == 1
+    assert "2025-11-01: NDVI 0.21, normal 0.81 ± 0.04; NBR 0.02, normal 0.62 ± 0.05" in text
+    assert '<td>0.18</td><td class="still">0.81 ± 0.04</td><td>-0.05</td>' in text
+
+
+def test_draw_index_without_a_normal_draws_no_band_and_without_looks_nothing() -> None:
+    bare = [replace(one, ndvi_normal=None) for one in planted.MEASURED]
+    assert 'class="band"' in series.draw_index(planted.MEASURED, [], date(2025, 11, 1), "t")
+    assert 'class="band"' not in series.draw_index(bare, [], date(2025, 11, 1), "t")
+    assert series.draw_index([replace(one, ndvi=None) for one in bare], [], date(2025, 11, 1), "t") == ""
+
+
 def test_map_shows_what_is_known_of_the_land_by_name_and_what_is_not_covered(published: Path) -> None:
     text = (published / "report.html").read_text(encoding="utf-8")
     for thing in planted.LAND:
