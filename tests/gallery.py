@@ -22,7 +22,7 @@ QGIS = Path(__file__).parent / "publish" / "qgis_program.py"
 BOOKS = Path(__file__).parents[1] / "notebooks"
 _BOOK, _HEADING = "01_from_catalogue_to_alert.ipynb", "4 What each new look says"
 """What is shown of the notebooks: from this heading on."""
-_SIZES = {"report": (1280, 1560), "report-phone": (390, 844)}
+_SIZES = {"report": (1280, 1900), "report-phone": (390, 844)}
 _DRAWN = {
     "report": "report",
     "report-phone": "report-phone",
@@ -73,7 +73,7 @@ def _notebook(browser: Browser, home: Path, drawn: Path) -> None:
     shown.write_text(text, encoding="utf-8")
     page = browser.new_page(viewport={"width": 1100, "height": 1250})
     page.goto(shown.as_uri())
-    page.get_by_role("heading", name=_HEADING).evaluate("heading => heading.scrollIntoView()")
+    page.get_by_role("heading", name=_HEADING).evaluate("heading => { heading.scrollIntoView(); scrollBy(0, -16); }")
     page.screenshot(path=drawn / "notebook.png")
 
 

@@ -184,7 +184,7 @@ RUN: dict[str, Any] = {
     "failed": ["tile 43RGM_r00512_c01024: block (3, 4) of B08 could not be read after 4 attempts"],
     "tiles": ["43RGM_r00000_c00512", "43RGM_r00512_c00512"],
     "blind_pct": 9.4,
-    "uncovered_km2": 0.0,
+    "uncovered_km2": 0.065,
     "normal": {"anchor": "2025-10-30", "scenes": ["S2A_1", "S2B_2", "S2A_3"], "caution": {"43RGM": ["season"]}},
     "seen": {"S2A_43RGM_20251106T052931_R105": {"clear": 90_600, "cloud": 8_000, "shadow": 1_400}},
     "scenes": {
