@@ -179,6 +179,7 @@ def test_narrow_screens_need_no_sideways_scrolling(
     page = context.new_page()
     watch(page, trouble)
     page.goto((published / "report.html").as_uri())
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#VW-AAAAAAAA .compare").bounding_box()["width"] > width * 0.7  # type: ignore[index]
     context.close()
