@@ -22,7 +22,7 @@ QGIS = Path(__file__).parent / "publish" / "qgis_program.py"
 BOOKS = Path(__file__).parents[1] / "notebooks"
 _BOOK, _HEADING = "01_from_catalogue_to_alert.ipynb", "4 What each new look says"
 """What is shown of the notebooks: from this heading on."""
-_SIZES = {"report": (1280, 1900), "report-phone": (390, 844)}
+_SIZES = {"report": (1280, 2240), "report-phone": (390, 844)}
 _DRAWN = {
     "report": "report",
     "report-phone": "report-phone",
