@@ -29,6 +29,8 @@ class Feature:
     role: str
     geometry: BaseGeometry
     """WGS84."""
+    layer: str = ""
+    """Name of the profile's entry that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ def around(shape: BaseGeometry, epsg: int, features: Sequence[Feature]) -> tuple
     return tuple(sorted(nearest.values(), key=lambda near: (near.distance_m, near.role, near.name)))
 
 
+def box_around(over: BaseGeometry) -> BaseGeometry:
+    """WGS84 box that reaches `REACH_M` or so beyond an AOI."""
+    west, south, east, north = over.bounds
+    tall = REACH_M / _DEGREE_M
+    wide = tall / max(0.05, math.cos(math.radians(max(abs(south), abs(north)))))
+    return shapely.box(west - wide, south - tall, east + wide, north + tall)
+
+
 def _near(here: BaseGeometry, there: BaseGeometry, feature: Feature) -> Near:
     distance = float(shapely.distance(here, there))
     if distance == 0:
@@ -106,10 +116,6 @@ def _load(layer: config.Context, folder: Path, over: BaseGeometry, source: str) 
     path = folder / layer.file
     if not path.exists():
         raise ConfigError(f"{source}: file: no {path}; put it there, or take the entry out")
-    west, south, east, north = over.bounds
-    tall = REACH_M / _DEGREE_M
-    wide = tall / max(0.05, math.cos(math.radians(max(abs(south), abs(north)))))
-    box = shapely.box(west - wide, south - tall, east + wide, north + tall)
     import geopandas as gpd  # heavy: only for profiles that name layers
     import pyogrio
 
@@ -117,7 +123,7 @@ def _load(layer: config.Context, folder: Path, over: BaseGeometry, source: str) 
         crs = pyogrio.read_info(path)["crs"]
         if crs is None:
             raise ConfigError(f"{source}: file: {path} does not say its CRS; save it again with one")
-        table = gpd.read_file(path, bbox=gpd.GeoSeries([box], crs=4326), engine="pyogrio").to_crs(4326)
+        table = gpd.read_file(path, bbox=gpd.GeoSeries([box_around(over)], crs=4326), engine="pyogrio").to_crs(4326)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as err:
         raise ConfigError(f"{source}: file: {path} is not readable ({err}); save it as GeoPackage") from err
     if layer.label and layer.label not in table.columns:
@@ -126,6 +132,6 @@ def _load(layer: config.Context, folder: Path, over: BaseGeometry, source: str) 
     table = table[~(table.geometry.isna() | table.geometry.is_empty)]
     names = table[layer.label] if layer.label else [layer.name] * len(table)
     return [
-        Feature(str(name) if name else layer.name, layer.role, shapely.make_valid(shape))
+        Feature(str(name) if name else layer.name, layer.role, shapely.make_valid(shape), layer.name)
         for name, shape in zip(names, table.geometry, strict=True)
     ]

@@ -266,6 +266,11 @@ def _zone_limits(zone: int, band: str) -> tuple[float, float]:
     return left, right
 
 
+def pixels(area_km2: float) -> int:
+    """So many pixels make an area."""
+    return round(area_km2 * 1e6 / RESOLUTION_M**2)
+
+
 def union(geometries: Iterable[BaseGeometry]) -> BaseGeometry:
     """All shapes as one."""
     return shapely.union_all(list(geometries))
@@ -311,11 +316,26 @@ def owned_areas(geometry: BaseGeometry, available: Iterable[Granule] | None = No
     Returns:
         Granule to its part, in the granule's CRS. Places that no available granule covers are in no part.
     """
+    return home_squares(geometry) if available is None else _shared_out(geometry, available)[0]
+
+
+def uncovered(geometry: BaseGeometry, available: Iterable[Granule]) -> BaseGeometry:
+    """The part of a WGS84 geometry that no available granule covers; slivers narrower than a pixel are left out."""
+    rest = []
+    for epsg, left in _shared_out(geometry, available)[1]:
+        wide = [part for part in shapely.get_parts(left) if not part.buffer(-RESOLUTION_M / 2).is_empty]
+        rest += [reproject(shapely.segmentize(part, 1000), epsg, 4326) for part in wide]
+    return shapely.union_all(rest) if rest else shapely.Polygon()
+
+
+def _shared_out(
+    geometry: BaseGeometry, available: Iterable[Granule]
+) -> tuple[dict[Granule, BaseGeometry], list[tuple[int, BaseGeometry]]]:
+    """What each available granule owns, and with its CRS what none of them covers."""
     homes = home_squares(geometry)
-    if available is None:
-        return homes
     known = {(g.epsg, g.left_m, g.top_m): g for g in sorted(available)}
     owned: dict[Granule, list[BaseGeometry]] = {}
+    left: list[tuple[int, BaseGeometry]] = []
     for home, part in homes.items():
         named = known.get((home.epsg, home.left_m, home.top_m))
         if named:
@@ -328,7 +348,8 @@ def owned_areas(geometry: BaseGeometry, available: Iterable[Granule] | None = No
             if got is not None and got.area > 0:
                 owned.setdefault(other, []).append(reproject(got, home.epsg, other.epsg))
                 rest = rest.difference(cover)
-    return {key: shapely.union_all(parts) for key, parts in sorted(owned.items())}
+        left.append((home.epsg, rest))
+    return {key: shapely.union_all(parts) for key, parts in sorted(owned.items())}, left
 
 
 def _near(one: Granule, other: Granule) -> bool:

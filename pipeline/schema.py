@@ -334,6 +334,21 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Medians over an alert's ground on the day of one clear look, and of the normal of that night; None not known."""
+
+    day: date
+    seen: float
+    """Share of the ground that the look showed."""
+    ndvi: float | None
+    ndvi_normal: float | None
+    ndvi_spread: float | None
+    nbr: float | None
+    nbr_normal: float | None
+    nbr_spread: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One real-world event, tracked over nights; field by field what INTERFACE promises."""
 
@@ -355,6 +370,8 @@ class Alert:
     note: str = ""
     as_of: date | None = None
     """The night that wrote this record: linking the same night again counts no growth twice. Not published."""
+    measured: tuple[Measured, ...] = ()
+    """From the last clear look before it was found on, oldest first."""
 
 
 def coordinates(granule: Granule, window: Window) -> dict[str, NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from shapely import Polygon, box
 
 from pipeline import grid
+from pipeline.aoi import area_km2
 from pipeline.grid import Window
 
 # what catalogues list for real products of each zone, hemisphere and letter cycle
@@ -295,3 +296,25 @@ def test_granule_any_home_square_found_again_by_name(place: Polygon) -> None:
     for granule in grid.home_squares(place):
         assert grid.granule(granule.mgrs) == granule
         assert CRS.from_epsg(granule.epsg).linear_units == "metre"
+
+
+def test_uncovered_is_what_no_available_granule_reaches_without_slivers() -> None:
+    here = grid.granule("43RGM")
+    west, south, _, _ = here.bounds
+    inside = box(west + 20_000, south + 20_000, west + 30_000, south + 30_000)
+    across = box(west - 12_000, south + 20_000, west + 30_000, south + 30_000)
+    assert grid.uncovered(grid.reproject(inside, here.epsg, 4326), [here]).is_empty
+    left = grid.uncovered(grid.reproject(across.segmentize(1000), here.epsg, 4326), [here])
+    assert area_km2(left) == pytest.approx(120, rel=0.001)
+    assert area_km2(grid.uncovered(left, [])) == pytest.approx(120, rel=0.001)
+
+
+@pytest.mark.parametrize("available", [["43RGM", "44RKT"], ["43RGM"], ["44RKT"], []])
+def test_uncovered_and_owned_areas_together_are_the_whole_at_a_zone_boundary(available: list[str]) -> None:
+    area = box(77.7, 29.0, 78.3, 29.2)
+    granules = [grid.granule(name) for name in available]
+    owned = sum(
+        area_km2(grid.reproject(part.segmentize(500), granule.epsg, 4326))
+        for granule, part in grid.owned_areas(area, granules).items()
+    )
+    assert owned + area_km2(grid.uncovered(area, granules)) == pytest.approx(area_km2(area), rel=1e-4)

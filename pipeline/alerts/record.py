@@ -13,7 +13,7 @@ from typing import Any
 import shapely
 
 from pipeline.errors import StateError
-from pipeline.schema import Alert, Detection, Kind, Status
+from pipeline.schema import Alert, Detection, Kind, Measured, Status
 
 VERSION = 2
 """Raised whenever a record written before can no longer be read as it stands."""
@@ -67,8 +67,10 @@ def _plain(value: Any) -> Any:
         return shapely.to_wkb(value, hex=True)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Measured):
+        return [_plain(getattr(value, field.name)) for field in fields(Measured)]
     if isinstance(value, tuple):
-        return list(value)
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.value if isinstance(value, Kind | Status) else value
@@ -83,12 +85,16 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("first_seen", "last_seen"), date.fromisoformat),
     **dict.fromkeys(("confirmed_on", "verdict_on", "as_of"), _optional_date),
     **dict.fromkeys(("lineage", "caution", "before_scenes", "after_scenes", "probabilities"), tuple),
+    "measured": lambda rows: tuple(Measured(date.fromisoformat(day), *values) for day, *values in rows),
     "kind": Kind,
     "status": Status,
     "z": lambda value: math.nan if value is None else float(value),
 }
+_ADDED = ("measured",)
+"""What records written earlier do not have, and can do without."""
 
 
 def _values(kind: type[Alert] | type[Detection], record: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = [field.name for field in fields(kind) if field.name != "detection"]
+    absent = {name for name in _ADDED if name not in record}
+    wanted = [field.name for field in fields(kind) if field.name != "detection" and field.name not in absent]
     return {name: _READERS.get(name, lambda value: value)(record[name]) for name in wanted}

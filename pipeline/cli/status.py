@@ -51,6 +51,8 @@ def _lines(item: "AoiStatus") -> list[tuple[str, str]]:
     lines += [("last night", f"{item.last_night} ({item.catalog})"), ("alerts", counts)]
     fresh = f"{item.newest_scene}, {item.fresh_days} days ago" if item.newest_scene else "none known"
     lines += [("newest scene", fresh), ("clear look", _seen(item))]
+    if item.uncovered_km2:
+        lines.append(("not covered", f"{item.uncovered_km2:.1f} km2: no catalogue lists a scene of this part of it"))
     for tile in item.blind_tiles[:MOST]:
         lines.append(("blind", f"tile {tile.tile} for {tile.days} days"))
     if len(item.blind_tiles) > MOST:

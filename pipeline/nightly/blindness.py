@@ -2,7 +2,8 @@
 
 In: what the ledger knows of an AOI after a night. Out: an `Outlook`. Looks at no pixel and no clock.
 
-An AOI counts as seen on a day if half of its pixels have had a clear look on or since that day. Two things alarm: half
+An AOI counts as seen on a day if half of its pixels have had a clear look on or since that day; what no granule covers
+counts as never seen. Two things alarm: half
 of the AOI without a clear look for longer than `blind_after_days`, and a granule of which no catalogue has listed a
 scene for longer than `search.stale_days`.
 """
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from pipeline import grid
 from pipeline.aoi import Aoi
 from pipeline.ledger import overpasses
 from pipeline.ledger.manifest import Outlook
@@ -43,11 +45,18 @@ class Facts:
     clear_days: Mapping[str, Mapping[str, int]]
     """Tile to its pixels by scene day of their last clear look."""
     blind_pct: float
+    uncovered_km2: float = 0.0
+    """Part of the AOI that no granule covers."""
+
+    @property
+    def pixels(self) -> tuple[Mapping[str, int], ...]:
+        """All pixels by scene day of their last clear look: of each tile, and of what is not covered."""
+        return (*self.clear_days.values(), {"": grid.pixels(self.uncovered_km2)})
 
 
 def outlook(facts: Facts) -> Outlook:
     """How well an AOI is seen."""
-    clear_on = half_seen_since(facts.clear_days.values())
+    clear_on = half_seen_since(facts.pixels)
     since = clear_on or facts.first_night
     days = (facts.as_of - since).days
     newest = {mgrs: max((s.day for s in facts.seen if s.mgrs == mgrs), default=None) for mgrs in facts.granules}
@@ -81,6 +90,7 @@ def watched(night: Night, books: Books) -> Night:
         seen=tuple(scene for _, scene in sorted(known.items())),
         clear_days=clear_days(night),
         blind_pct=deliver.blind_pct(night),
+        uncovered_km2=tonight.uncovered_km2,
     )
     ahead = overpasses.expected(facts.seen, as_of + timedelta(days=1), as_of + timedelta(days=overpasses.REPEAT_DAYS))
     return replace(night, outlook=outlook(facts), overpasses=ahead)

@@ -26,13 +26,13 @@ from pipeline.errors import ConfigError, ModelError, StateError
 from pipeline.grid import Tile
 from pipeline.ledger.manifest import Outlook
 from pipeline.ledger.overpasses import Overpass
-from pipeline.nightly import grounds, packing, pages, state, task, timelines
+from pipeline.nightly import grounds, packing, pages, readings, state, task
 from pipeline.nightly.plan import Desk, Plan
+from pipeline.nightly.readings import Readings
 from pipeline.nightly.task import TileAnswer
-from pipeline.normal import keep
 from pipeline.publish import geojson, items, night, rasters, surroundings
 from pipeline.publish import verdicts as edited
-from pipeline.schema import Alert, Detection, Reason, Status
+from pipeline.schema import Alert, Detection, Normal, Reason, Status
 
 log = logging.getLogger(__name__)
 
@@ -119,15 +119,16 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown, extras)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
-        gathered = timelines.Gathered(tuple(shown))
-        _write_rasters(found, files.folder, tiles, gathered)
+        read = Readings.of(shown, found.desk.store, found.before)
+        _write_rasters(found, files.folder, tiles, read)
+        alerts = read.measures.noted(alerts)
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
         packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
         facts = _run(found, counts) | {"packs": packing.write(sources, packed, files.folder / "evidence")}
         pages.write(
             files.folder,
-            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts),
-            gathered.points(),
+            pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts, land, found.plan.uncovered),
+            read.series.points(),
             found.plan.ledger,
         )
         items.write(files.folder, facts, found.plan.tiles, model=card.model_id)
@@ -179,7 +180,7 @@ def _cautions(found: Night) -> dict[str, tuple[str, ...]]:
     return {mgrs: ("season",) if 2 * off > known else () for mgrs, (off, known) in sorted(totals.items())}
 
 
-def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], gathered: timelines.Gathered) -> None:
+def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], read: Readings) -> None:
     """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
     plan, store = found.plan, found.desk.store
     known = [tile for tile in plan.tiles if tile.key in tiles]
@@ -187,8 +188,9 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], gathered: 
         for tile in known:
             try:
                 layers = task.read_layers(store.arrays / tiles[tile.key])
-                gathered.add(tile, layers.evidence)
-                for name, values in _tile_layers(tile, found, layers):
+                normal = readings.normal_of(tile, store, plan.anchor, found.desk.aoi.profile)
+                read.add(tile, layers, normal)
+                for name, values in _tile_layers(tile, found, layers, normal):
                     mosaics.add(name, tile, values)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
@@ -204,7 +206,9 @@ def _unseen(tile: Tile) -> NDArray[np.uint16]:
     return np.where(tile.owned(), never, np.uint16(rasters.OUTSIDE)).astype(np.uint16)
 
 
-def _tile_layers(tile: Tile, found: Night, values: task.Layers) -> Iterator[tuple[str, NDArray[Any]]]:
+def _tile_layers(
+    tile: Tile, found: Night, values: task.Layers, normal: Normal | None
+) -> Iterator[tuple[str, NDArray[Any]]]:
     outside = ~tile.owned()
     change = np.where(outside, np.float32(np.nan), evidence.latest_probability(values.evidence))
     yield "change", change
@@ -213,9 +217,8 @@ def _tile_layers(tile: Tile, found: Night, values: task.Layers) -> Iterator[tupl
     days = evidence.to_day(found.desk.as_of) - newest.astype(np.int32)
     seen = np.stack([np.where(newest == 0, rasters.NEVER, days), values.latest.blind]).astype(np.uint16)
     yield "seen", np.where(outside, np.uint16(rasters.OUTSIDE), seen)
-    normal = keep.load(found.desk.store.normals, task.normal_key(tile, found.plan.anchor, found.desk.aoi.profile))
     if normal is not None:
-        median = normal.cropped(tile.window).median
+        median = normal.median
         digital = np.clip(np.nan_to_num(median) * 10000 + 0.5, 1, 65535).astype(np.uint16)
         yield "before", np.where(outside | ~np.isfinite(median), np.uint16(0), digital)
 
@@ -275,8 +278,12 @@ def _blindness(found: Night) -> dict[str, Any]:
 
 
 def blind_pct(found: Night) -> float:
-    """Share of the AOI without a clear look for longer than `blind_after_days`; tiles that failed count as blind."""
-    total = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
+    """Share of the AOI without a clear look for longer than `blind_after_days`.
+
+    Tiles that failed count as blind, and so does what no granule covers.
+    """
+    covered = sum(int(tile.owned().sum()) for tile in found.plan.tiles)
+    total = covered + grid.pixels(found.plan.uncovered_km2)
     lost = total - sum(answer.blind[1] for answer in found.answers)
     return round(100 * (lost + sum(answer.blind[0] for answer in found.answers)) / max(1, total), 1)
 

@@ -4,12 +4,16 @@ In: a night's folder with its rasters, and facts. Out: files in it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
 from pipeline.aoi import Aoi
+from pipeline.context import Feature
 from pipeline.publish import qgis, report, surroundings
 from pipeline.publish.geopackage import Area
 from pipeline.publish.series import Point
@@ -31,6 +35,10 @@ class Told:
     """Priority and surroundings by alert."""
     run: Mapping[str, Any]
     """What `run.json` tells."""
+    land: tuple[Feature, ...] = ()
+    """What is known of the land."""
+    uncovered: BaseGeometry = field(default_factory=Polygon)
+    """WGS84 part of the AOI that no granule covers."""
 
 
 def write(
@@ -49,15 +57,16 @@ def write(
     """
     aoi = told.aoi
     area = Area(aoi.id, aoi.name, aoi.profile_name, aoi.geometry)
-    blind_after_days = aoi.profile.blind_after_days
-    shown = qgis.write(
-        folder,
+    content = qgis.Content(
         told.alerts,
-        area=area,
-        as_of=told.as_of,
-        blind_after_days=blind_after_days,
+        area,
+        told.as_of,
+        blind_after_days=aoi.profile.blind_after_days,
         extras=surroundings.extras(told.rated),
+        land=told.land,
+        uncovered=told.uncovered,
     )
+    shown = qgis.write(folder, content)
     found = report.Found(
         area, told.as_of, told.alerts, told.before, shown, points, told.rated, told.run, _looks(ledger)
     )

@@ -45,9 +45,14 @@ class Plan:
     """Ledger entries of scenes that were considered only for the normal."""
     problems: tuple[str, ...]
     """What went wrong and is not fatal."""
-    uncovered_km2: float
-    """Part of the AOI that no scene's granule covers."""
+    uncovered: BaseGeometry
+    """WGS84 part of the AOI that no granule covers of which a catalogue lists a scene; may be empty."""
     catalog: str
+
+    @property
+    def uncovered_km2(self) -> float:
+        """Size of what is not covered."""
+        return area_km2(self.uncovered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,6 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     scenes = found.scenes
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
     tiles = tiles_of(desk.aoi, granules)
-    uncovered = desk.aoi.area_km2 - sum(_tile_km2(tile) for tile in tiles)
     past = {} if ready else _histories(desk, tiles, scenes, anchor)
     new, ledger, again = _new(desk, scenes, tiles, anchor, before)
     return Plan(
@@ -101,7 +105,7 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         ledger=ledger,
         past=entries.of_history(past.values(), desk.as_of, besides=ledger),
         problems=found.problems + tuple(line for each in past.values() for line in each.problems),
-        uncovered_km2=max(0.0, uncovered) if uncovered > 1e-3 * desk.aoi.area_km2 else 0.0,
+        uncovered=grid.uncovered(desk.aoi.geometry, granules),
         catalog=found.catalog,
     )
 

@@ -4,10 +4,11 @@ In: a home and a date. Out: a `Status`. Asks no catalogue, reads no pixel and ch
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from pipeline.aoi import Aoi
+from pipeline import grid
+from pipeline.aoi import Aoi, area_km2
 from pipeline.ledger import database, health, overpasses
 from pipeline.ledger.database import Database
 from pipeline.ledger.health import Failure
@@ -45,7 +46,9 @@ class AoiStatus:
     blind_days: int | None = None
     """Days since then, or since the first night."""
     blind_pct: float | None = None
-    """Share of the AOI without a clear look for longer than its profile allows."""
+    """Share of the AOI without a clear look for longer than its profile allows, what is not covered included."""
+    uncovered_km2: float | None = None
+    """Part of the AOI that no granule covers of which a catalogue lists a scene."""
     why_blind: dict[str, int] | None = None
     """What became of the overpasses since the AOI was last seen."""
     blind_tiles: tuple[BlindTile, ...] = ()
@@ -102,6 +105,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
     day = max(as_of, last.as_of)
     after = last.as_of + timedelta(days=1)
     left = books.load(after, scenes_since=day - timedelta(days=item.profile.search.window_days + 1))
+    uncovered = area_km2(grid.uncovered(item.geometry, [grid.granule(name) for name in left.granules]))
     facts = blindness.Facts(
         aoi=item,
         as_of=day,
@@ -110,9 +114,11 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         ledger=left.ledger,
         seen=books.seen(after),
         clear_days=left.clear_days,
-        blind_pct=blindness.blind_pct(left.clear_days.values(), day - timedelta(days=item.profile.blind_after_days)),
+        blind_pct=0.0,
+        uncovered_km2=uncovered,
     )
-    seen = blindness.outlook(facts)
+    since = day - timedelta(days=item.profile.blind_after_days)
+    seen = blindness.outlook(replace(facts, blind_pct=blindness.blind_pct(facts.pixels, since)))
     ahead = overpasses.expected(facts.seen, day + timedelta(days=1), day + timedelta(days=overpasses.REPEAT_DAYS))
     return AoiStatus(
         aoi=item.id,
@@ -124,6 +130,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         clear_on=seen.clear_on,
         blind_days=seen.blind_days,
         blind_pct=seen.blind_pct,
+        uncovered_km2=round(uncovered, 3),
         why_blind=seen.why_blind,
         blind_tiles=_blind_tiles(facts),
         next_overpasses=ahead,

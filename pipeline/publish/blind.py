@@ -34,6 +34,8 @@ REASONS = {
     Reason.RESIDUAL_CLOUD: "thin cloud",
 }
 """Why the latest look saw nothing, for people."""
+UNCOVERED = "not covered"
+"""No catalogue lists a scene of any granule that covers the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +51,20 @@ class Blind:
     area_km2: float
 
 
-def find(paths: Iterable[Path], *, after_days: int) -> tuple[Blind, ...]:
+def find(paths: Iterable[Path], *, after_days: int, uncovered: BaseGeometry | None = None) -> tuple[Blind, ...]:
     """The blind places of a night.
 
     Args:
         paths: `seen.tif` of every UTM zone.
         after_days: a place not seen for longer counts as blind.
+        uncovered: WGS84 part of the AOI that no granule covers.
 
     Returns:
         Largest first.
     """
     found = [place for path in paths for place in _of_zone(path, after_days)]
+    if uncovered is not None:
+        found += [Blind(part, UNCOVERED, None, area_km2(part)) for part in shapely.get_parts(uncovered) if part.area]
     return tuple(sorted(found, key=lambda place: (-place.area_km2, place.geometry.wkb)))
 
 

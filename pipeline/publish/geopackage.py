@@ -2,16 +2,11 @@
 
 In: alerts, blind places and the AOI. Out: one file, the same bytes for the same alerts; written aside and renamed.
 Knows no styles but as text, and no folder of nights.
-
-Sources: OGC 12-128r18 (GeoPackage 1.3); the table `layer_styles` is QGIS's own.
 """
 
-import contextlib
 import hashlib
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,13 +14,12 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-import pyogrio
 import shapely
 
-from pipeline import disk
-from pipeline.publish import columns, geojson
+from pipeline.publish import columns, geojson, tables
 from pipeline.publish.blind import Blind
 from pipeline.publish.columns import COLUMNS, NOTHING, Extra
+from pipeline.publish.tables import Table
 from pipeline.publish.verdicts import PUBLISHED
 from pipeline.schema import Alert
 
@@ -91,31 +85,7 @@ def write(
         _Row(alert, geojson.neat(alert.detection.geometry), (extras or {}).get(alert.alert_id, NOTHING))
         for alert in sorted(alerts, key=lambda alert: alert.alert_id)
     ]
-    tables = _tables(shapes, blind, area, as_of)
-    aside = path.with_name(f".{path.stem}.part.gpkg")
-    with disk.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            aside.unlink(missing_ok=True)
-            with _dated(as_of):
-                for name, (table, kind) in tables.items():
-                    pyogrio.write_dataframe(
-                        table,
-                        aside,
-                        layer=name,
-                        driver="GPKG",
-                        geometry_type=kind,
-                        promote_to_multi=True,
-                        FID="fid",
-                        VERSION="1.3",
-                    )
-            _complete(aside, styles or {}, as_of)
-            _flush(aside)
-            os.replace(aside, path)
-        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as err:
-            raise OSError(f"{path.name}: {err}") from err
-        finally:
-            aside.unlink(missing_ok=True)
+    tables.write(path, _tables(shapes, blind, area, as_of), as_of=as_of, styles=styles, finish=_complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +97,7 @@ class _Row:
     extra: Extra
 
 
-def _tables(
-    shapes: Sequence[_Row], blind: Sequence[Blind], area: Area, as_of: date
-) -> dict[str, tuple[gpd.GeoDataFrame, str]]:
+def _tables(shapes: Sequence[_Row], blind: Sequence[Blind], area: Area, as_of: date) -> dict[str, Table]:
     lines = [row for row in shapes if shapely.get_dimensions(row.shape) == 1]
     areas = [row for row in shapes if shapely.get_dimensions(row.shape) == 2]
     places = gpd.GeoDataFrame(
@@ -148,10 +116,10 @@ def _tables(
         "as_of": pd.to_datetime([as_of], utc=True),
     }
     return {
-        "aoi": (gpd.GeoDataFrame(whole, geometry=[area.geometry], crs=4326), "MultiPolygon"),
-        "blind": (places, "MultiPolygon"),
-        "alerts": (_frame(areas), "MultiPolygon"),
-        "tracks": (_frame(lines), "MultiLineString"),
+        "aoi": Table(gpd.GeoDataFrame(whole, geometry=[area.geometry], crs=4326), "MultiPolygon"),
+        "blind": Table(places, "MultiPolygon"),
+        "alerts": Table(_frame(areas), "MultiPolygon"),
+        "tracks": Table(_frame(lines), "MultiLineString"),
     }
 
 
@@ -168,40 +136,14 @@ def _cells(rows: Sequence[dict[str, Any]], name: str, kind: str) -> list[Any]:
     return [", ".join(row[name]) if kind == "list" else row[name] for row in rows]
 
 
-@contextmanager
-def _dated(as_of: date) -> Iterator[None]:
-    """GDAL writes the time of day into each file that it makes; here it is the night."""
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{as_of.isoformat()}T00:00:00.000Z"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
-
-
-def _complete(path: Path, styles: Mapping[str, str], as_of: date) -> None:
-    """Styles, what was published, and the time of an edit; the journal stays the plain one (D29)."""
-    moment = f"{as_of.isoformat()}T00:00:00.000Z"
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        if styles:
-            database.execute(_STYLES)
-            database.execute(
-                "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
-                "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
-                (moment,),
-            )
-            for number, (layer, qml) in enumerate(sorted(styles.items()), start=1):
-                row = (number, layer, f"vanwatch {layer}", qml, f"How Vanwatch shows {layer}", moment)
-                database.execute(
-                    "INSERT INTO layer_styles VALUES (?, '', '', ?, 'geom', ?, ?, '', 1, ?, '', NULL, ?)", row
-                )
-        for layer in ("alerts", "tracks"):
-            _number(database, layer)
-        database.execute(f"CREATE TABLE {PUBLISHED} (alert_id TEXT PRIMARY KEY, verdict TEXT, note TEXT)")
-        for layer in ("alerts", "tracks"):
-            database.execute(f"INSERT INTO {PUBLISHED} SELECT alert_id, verdict, note FROM {layer}")
-            database.execute(_TRIGGER.format(layer=layer))
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode=DELETE")
+def _complete(database: sqlite3.Connection) -> None:
+    """Lasting numbers, what was published, and the time of an edit."""
+    for layer in ("alerts", "tracks"):
+        _number(database, layer)
+    database.execute(f"CREATE TABLE {PUBLISHED} (alert_id TEXT PRIMARY KEY, verdict TEXT, note TEXT)")
+    for layer in ("alerts", "tracks"):
+        database.execute(f"INSERT INTO {PUBLISHED} SELECT alert_id, verdict, note FROM {layer}")
+        database.execute(_TRIGGER.format(layer=layer))
 
 
 def fid_of(alert_id: str) -> int:
@@ -226,17 +168,6 @@ def _number(database: sqlite3.Connection, layer: str) -> None:
         database.execute(text)
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
-
-
-_STYLES = """CREATE TABLE layer_styles (
-    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
-    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
-    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
-    update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))
-)"""
 _TRIGGER = """CREATE TRIGGER {layer}_verdict AFTER UPDATE OF verdict, note ON {layer}
 WHEN coalesce(NEW.verdict, '') <> coalesce(OLD.verdict, '') OR coalesce(NEW.note, '') <> coalesce(OLD.note, '')
 BEGIN

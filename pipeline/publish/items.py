@@ -43,9 +43,12 @@ _FILES = {
     "alerts": ("alerts.geojson", "Open alerts", "application/geo+json", "data"),
     "changes": ("changes.geojson", "What is new since the night before", "application/geo+json", "data"),
     "geopackage": ("alerts.gpkg", "Alerts, tracks, blind areas and the AOI", "application/geopackage+sqlite3", "data"),
+    "context": ("context.gpkg", "What is known of the land around", "application/geopackage+sqlite3", "data"),
     "report": ("report.html", "The report, for people", "text/html", "report"),
     "run": ("run.json", "How the night went", "application/json", "metadata"),
 }
+_OPTIONAL = ("context",)
+"""Not every night has them."""
 
 
 def write(folder: Path, run: Mapping[str, Any], tiles: Sequence[Tile], *, model: str) -> None:
@@ -69,6 +72,8 @@ def write(folder: Path, run: Mapping[str, Any], tiles: Sequence[Tile], *, model:
             _add_raster(item, name, layer, frame, href=f"../{rasters.file_name(name, frame, frames[0])}")
         if frame == frames[0]:
             for key, (name, title, media, role) in _FILES.items():
+                if key in _OPTIONAL and not (folder / name).exists():
+                    continue
                 item.add_asset(key, pystac.Asset(f"../{name}", title, media_type=media, roles=[role]))
         with disk.whole(folder / FOLDER / f"{item.id}.json") as handle:
             handle.write(text(item))

@@ -18,8 +18,9 @@ from pyproj import CRS
 from rasterio.warp import transform_bounds
 
 from pipeline import disk
-from pipeline.publish import pictures, rasters, styles, texts
+from pipeline.publish import land, pictures, rasters, styles, texts
 from pipeline.publish.geopackage import Area
+from pipeline.publish.land import Kept
 from pipeline.publish.pictures import Limits
 from pipeline.publish.styles import Style
 from pipeline.schema import KINDS
@@ -106,7 +107,7 @@ class Dates:
     as_of: date
 
 
-def write(path: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits]) -> None:
+def write(path: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits], around: Sequence[Kept] = ()) -> None:
     """Write the project of a night into its folder, beside the GeoPackage and the rasters that it shows.
 
     Args:
@@ -114,11 +115,12 @@ def write(path: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits]) -
         area: the AOI.
         dates: of the alerts and of the night.
         stretch: from `pictures.limits`.
+        around: layers of what is known of the land, in `context.gpkg` beside it.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
     """
-    text = texts.render("project.qgs", project=_project(path.parent, area, dates, stretch))
+    text = texts.render("project.qgs", project=_project(path.parent, area, dates, stretch, around))
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
         entry = zipfile.ZipInfo("vanwatch.qgs")  # its fixed date keeps the bytes the same every time
@@ -127,11 +129,15 @@ def write(path: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits]) -
         handle.write(held.getvalue())
 
 
-def _project(folder: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits]) -> dict[str, Any]:
+def _project(
+    folder: Path, area: Area, dates: Dates, stretch: Mapping[str, Limits], around: Sequence[Kept]
+) -> dict[str, Any]:
     vectors = {name: _vector(name, style, area) for name, style in styles.layer_styles().items()}
     images = {key: _images(folder, *key, stretch) for key in _keys()}
+    known = tuple(_known(one, area) for one in around)
     groups = (
         Group("Alerts", tuple(vectors[name] for name in ("tracks", "alerts", "blind", "aoi"))),
+        *([Group("Context", known)] if known else []),
         Group("Probability of the latest look", _probabilities(folder), shown=False),
         Group("After: latest clear pixels", (*images["after", "true"], *images["after", "swir"])),
         Group("Before: normal of the season", (*images["before", "true"], *images["before", "swir"])),
@@ -147,8 +153,8 @@ def _project(folder: Path, area: Area, dates: Dates, stretch: Mapping[str, Limit
         "wkt": {epsg: CRS.from_epsg(epsg).to_wkt() for epsg in {layer.epsg for layer in layers}},
         "groups": groups,
         "layers": layers,
-        "presets": _presets(vectors, images),
-        "sheets": [_sheet(title, vectors, name, images) for title, name in _SHEETS.items()],
+        "presets": _presets(vectors, known, images),
+        "sheets": [_sheet(title, vectors, name, images, known) for title, name in _SHEETS.items()],
         "start": (dates.first - timedelta(days=1)).isoformat(),
         "end": (dates.as_of + timedelta(days=1)).isoformat(),
     }
@@ -164,6 +170,11 @@ def _keys() -> list[tuple[str, str]]:
 def _vector(name: str, style: Style, area: Area) -> Layer:
     source = f"./alerts.gpkg|layername={name}"
     return Layer(f"vanwatch_{name}", _TITLES[name], source, 4326, area.geometry.bounds, style, expanded=name != "aoi")
+
+
+def _known(layer: Kept, area: Area) -> Layer:
+    source = f"./{land.FILE}|layername={layer.name}"
+    return Layer(f"vanwatch_context_{layer.name}", layer.title, source, 4326, area.geometry.bounds, layer.style)
 
 
 def _images(folder: Path, name: str, composite: str, stretch: Mapping[str, Limits]) -> tuple[Layer, ...]:
@@ -205,9 +216,11 @@ def _rasters(folder: Path, name: str, title: str, part: str, drawn: Drawn, *, sh
     return tuple(layers)
 
 
-def _presets(vectors: Mapping[str, Layer], images: Mapping[tuple[str, str], Sequence[Layer]]) -> list[dict[str, Any]]:
+def _presets(
+    vectors: Mapping[str, Layer], known: Sequence[Layer], images: Mapping[tuple[str, str], Sequence[Layer]]
+) -> list[dict[str, Any]]:
     """Map themes: one click between before and after."""
-    over = [vectors[name].id for name in ("alerts", "tracks", "aoi")]
+    over = [*(vectors[name].id for name in ("alerts", "tracks", "aoi")), *(layer.id for layer in known)]
     return [
         {
             "title": f"{name.capitalize()}, {_COMPOSITES[part]}",
@@ -218,7 +231,11 @@ def _presets(vectors: Mapping[str, Layer], images: Mapping[tuple[str, str], Sequ
 
 
 def _sheet(
-    title: str, vectors: Mapping[str, Layer], name: str, images: Mapping[tuple[str, str], Sequence[Layer]]
+    title: str,
+    vectors: Mapping[str, Layer],
+    name: str,
+    images: Mapping[tuple[str, str], Sequence[Layer]],
+    known: Sequence[Layer],
 ) -> Sheet:
     over = (vectors["tracks"], vectors["alerts"])
     maps = {
@@ -226,6 +243,6 @@ def _sheet(
         "after": (*over, *images["after", "true"]),
         "before-swir": tuple(images["before", "swir"]),
         "after-swir": tuple(images["after", "swir"]),
-        "overview": (*over, vectors["blind"], vectors["aoi"], *images["after", "true"]),
+        "overview": (*over, vectors["blind"], vectors["aoi"], *known, *images["after", "true"]),
     }
     return Sheet(title, vectors[name], _HEADLINE, texts.render("facts.html"), maps)

@@ -4,18 +4,40 @@ In: a night's folder with its rasters, and its alerts. Out: files in it. Needs n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
 from pipeline import disk
-from pipeline.publish import blind, geopackage, pictures, project, rasters, styles
+from pipeline.context import Feature, box_around
+from pipeline.publish import blind, geopackage, land, pictures, project, rasters, styles
 from pipeline.publish.columns import Extra
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
 from pipeline.schema import Alert, Status
 
 _OPEN = (Status.POSSIBLE, Status.CONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a night has to show."""
+
+    alerts: Sequence[Alert]
+    """Open and ended ones."""
+    area: Area
+    as_of: date
+    blind_after_days: int
+    """A place not seen for longer is blind."""
+    extras: Mapping[str, Extra] = field(default_factory=dict)
+    """What is known of the alerts' surroundings, by alert."""
+    land: Sequence[Feature] = ()
+    """What is known of the land."""
+    uncovered: BaseGeometry = field(default_factory=Polygon)
+    """WGS84 part of the AOI that no granule covers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,43 +48,35 @@ class Shown:
     """By alert; open alerts only."""
     blind: tuple[blind.Blind, ...]
     stretch: dict[str, pictures.Limits]
+    land: tuple[Feature, ...] = ()
 
 
-def write(
-    folder: Path,
-    alerts: Sequence[Alert],
-    *,
-    area: Area,
-    as_of: date,
-    blind_after_days: int,
-    extras: Mapping[str, Extra] | None = None,
-) -> Shown:
-    """Write `alerts.gpkg`, `vanwatch.qgz`, `chips/`, and the styles of the GeoJSON files.
+def write(folder: Path, content: Content) -> Shown:
+    """Write `alerts.gpkg`, `context.gpkg`, `vanwatch.qgz`, `chips/`, and the styles of the GeoJSON files.
 
     Args:
         folder: of the night; holds its rasters already.
-        alerts: open and ended ones.
-        area: the AOI.
-        as_of: the night.
-        blind_after_days: a place not seen for longer is blind.
-        extras: what is known of the alerts' surroundings, by alert.
+        content: what there is to show.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
     """
-    places = blind.find(rasters.paths_of(folder, "seen"), after_days=blind_after_days)
+    area, alerts, as_of = content.area, content.alerts, content.as_of
+    seen = rasters.paths_of(folder, "seen")
+    places = blind.find(seen, after_days=content.blind_after_days, uncovered=content.uncovered)
     embedded = {name: styles.qml(style) for name, style in styles.layer_styles().items()}
     geopackage.write(
-        folder / "alerts.gpkg", alerts, blind=places, area=area, as_of=as_of, extras=extras, styles=embedded
+        folder / "alerts.gpkg", alerts, blind=places, area=area, as_of=as_of, extras=content.extras, styles=embedded
     )
+    around = land.write(folder / land.FILE, content.land, over=box_around(area.geometry), as_of=as_of)
     for name in ("alerts", "changes"):
         with disk.whole(folder / f"{name}.qml") as handle:
             handle.write(styles.geojson_qml().encode())
     stretch = pictures.limits(folder)
     chips = {alert.alert_id: _chip(folder, alert, stretch) for alert in alerts if alert.status in _OPEN}
     first = min((alert.detection.first_seen for alert in alerts), default=as_of)
-    project.write(folder / "vanwatch.qgz", area, project.Dates(first, as_of), stretch)
-    return Shown(chips, places, stretch)
+    project.write(folder / "vanwatch.qgz", area, project.Dates(first, as_of), stretch, around)
+    return Shown(chips, places, stretch, tuple(content.land))
 
 
 def chip_name(alert_id: str, name: str, composite: str) -> str:

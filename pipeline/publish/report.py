@@ -14,7 +14,7 @@ from typing import Any
 import shapely
 
 from pipeline import disk, grid
-from pipeline.publish import columns, geojson, overview, series, styles, texts
+from pipeline.publish import columns, geojson, land, overview, series, styles, texts
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
 from pipeline.publish.qgis import Shown
@@ -67,15 +67,21 @@ def write(folder: Path, found: Found) -> None:
         found=found,
         cards=cards,
         map=picture,
+        roles={role: title for role, title in land.TITLES.items() if any(one["role"] == role for one in picture.land)},
         health=_health(found.run),
         changes=_changes(found),
         colours=styles.COLOURS,
         composites=_WORDS,
-        style=texts.source("report.css"),
+        style=texts.source("report.css") + _land_css(),
         script=texts.source("report.js"),
     )
     with disk.whole(folder / "report.html") as handle:
         handle.write(text.encode())
+
+
+def _land_css() -> str:
+    """The colours of what is known of the land; one table for every map."""
+    return "".join(f".land .{role}, .swatch.{role} {{ --mark: {colour}; }}\n" for role, colour in land.COLOURS.items())
 
 
 def _cards(found: Found) -> list[dict[str, Any]]:
@@ -94,6 +100,7 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
     values = columns.values(alert, shape, rated.extra)
     chip = found.shown.chips[alert.alert_id]
     points = found.points.get(alert.alert_id, ())
+    measured = {one.day: one for one in alert.measured}
     return {
         "number": number,
         "alert": alert,
@@ -102,10 +109,12 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "rank": rated.priority,
         "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
+        "whole": chip.whole,
         "side_m": round(chip.bounds[2] - chip.bounds[0]),
         "outline": _outline(alert, chip),
         "series": series.draw(points, _unseen(found, alert, points), alert.detection.first_seen, _told(alert, points)),
-        "points": points,
+        "index": _index(alert, points, _unseen(found, alert, points)),
+        "points": [(point, measured.get(point.day)) for point in points],
         "decimal": f"{values['lat']:.5f}, {values['lon']:.5f}",
         "dms": f"{dms(values['lat'], 'NS')} {dms(values['lon'], 'EW')}",
         "links": {
@@ -114,6 +123,15 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         },
         "cautions": [(word, CAUTIONS.get(word, "")) for word in values["caution"]],
     }
+
+
+def _index(alert: Alert, points: Sequence[Point], blind: Sequence[date]) -> str:
+    """NDVI over the days that the series shows."""
+    axis = [*(point.day for point in points), *blind]
+    since = min(axis, default=date.min)
+    shown = [one for one in alert.measured if one.day >= since]
+    spoken = ". ".join(series.index_text(one) for one in shown)
+    return series.draw_index(shown, axis, alert.detection.first_seen, f"NDVI of the place by clear look: {spoken}")
 
 
 def _unseen(found: Found, alert: Alert, points: Sequence[Point]) -> list[date]:

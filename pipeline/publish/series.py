@@ -9,9 +9,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.publish import texts
+from pipeline.schema import Measured
 
 _WIDTH, _HEIGHT = 640, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 46, 26, 34
+_INDEX_CUT = 60
+"""The drawing of the index is so much lower."""
 _LEAST_Z = 6.0
 _LABELS = 6
 _NORMAL_Z = 2.0
@@ -83,6 +86,63 @@ def draw(points: Sequence[Point], blind: Sequence[date], moment: date, title: st
         normal=(up(_NORMAL_Z / tall), up(0)),
         labels=[(across(day), f"{day.day} {day:%b}") for day in _labels(first, last)],
     )
+
+
+def draw_index(measured: Sequence[Measured], axis: Sequence[date], moment: date, title: str) -> str:
+    """NDVI of one alert's ground, look by look, over the normal and its spread.
+
+    Args:
+        measured: oldest first.
+        axis: days that the drawing reaches over, so that it lies under another.
+        moment: the first look that showed the change.
+        title: told to screen readers, with the values in words.
+
+    Returns:
+        SVG; empty where no look was measured.
+    """
+    known = [one for one in measured if one.ndvi is not None]
+    if not known:
+        return ""
+    days = [*axis, *(one.day for one in known), moment]
+    first, last = min(days) - timedelta(days=2), max(days) + timedelta(days=2)
+    usual = [one for one in known if one.ndvi_normal is not None]
+    low = min(0.0, *(one.ndvi or 0.0 for one in known))
+    inner = _HEIGHT - _INDEX_CUT - _TOP - _BOTTOM
+
+    def across(day: date) -> float:
+        return round(_LEFT + (day - first).days / (last - first).days * (_WIDTH - _LEFT - _RIGHT), 1)
+
+    def up(value: float) -> float:
+        return round(_TOP + inner - min(1.0, (value - low) / (1 - low)) * inner, 1)
+
+    ends = [(across(one.day), one) for one in usual]
+    ends = [(_LEFT, usual[0]), *ends, (_WIDTH - _RIGHT, usual[-1])] if usual else []
+    band = [(x, up((o.ndvi_normal or 0) + (o.ndvi_spread or 0))) for x, o in ends]
+    band += [(x, up((o.ndvi_normal or 0) - (o.ndvi_spread or 0))) for x, o in reversed(ends)]
+    return texts.render(
+        "index.svg",
+        title=title,
+        box=(_WIDTH, _HEIGHT - _INDEX_CUT),
+        frame=(_LEFT, _TOP, _WIDTH - _LEFT - _RIGHT, inner),
+        band=_path(band) + "Z" if band else "",
+        usual=_path((x, up(o.ndvi_normal or 0)) for x, o in ends),
+        line=_path((across(one.day), up(one.ndvi or 0)) for one in known),
+        points=[(across(one.day), up(one.ndvi or 0), index_text(one), one.seen < 1) for one in known],
+        moment=(across(moment), moment.isoformat()),
+        ticks=[(up(value), f"{value:g}") for value in (0.0, 0.5, 1.0)],
+        labels=[(across(day), f"{day.day} {day:%b}") for day in _labels(first, last)],
+    )
+
+
+def index_text(one: Measured) -> str:
+    """Like `2026-03-01: NDVI 0.31, normal 0.78 ± 0.04; NBR ...`."""
+    values = (("NDVI", one.ndvi, one.ndvi_normal, one.ndvi_spread), ("NBR", one.nbr, one.nbr_normal, one.nbr_spread))
+    told = [f"{name} {value:.2f}{_usual(*usual)}" for name, value, *usual in values if value is not None]
+    return f"{one.day.isoformat()}: {'; '.join(told)}"
+
+
+def _usual(normal: float | None, spread: float | None) -> str:
+    return "" if normal is None or spread is None else f", normal {normal:.2f} ± {spread:.2f}"
 
 
 def _path(places: Any) -> str:

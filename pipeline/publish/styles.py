@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.publish import texts
-from pipeline.publish.blind import REASONS
+from pipeline.publish.blind import REASONS, UNCOVERED
 from pipeline.publish.columns import COLUMNS, VERDICTS
 from pipeline.publish.geopackage import ORDER
 from pipeline.schema import Kind, Status
@@ -45,7 +45,12 @@ _TABS = {
     "Origin": ("lineage", "before_scenes", "after_scenes", "model"),
 }
 _HIDDEN = ("aoi", "before_scenes", "after_scenes", "model", "lineage", "mgrs")
-_BLIND = {"cloud": "240,240,240,220", "no scene": "190,160,255,230", "failed read": "255,146,43,240"}
+_BLIND = {
+    "cloud": "240,240,240,220",
+    "no scene": "190,160,255,230",
+    "failed read": "255,146,43,240",
+    UNCOVERED: "150,120,255,255",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Rule:
 
     label: str
     filter: str
-    geometry: Literal["fill", "line"]
+    geometry: Literal["fill", "line", "point"]
     colour: str
     width: float = 0.4
     dash: str = "solid"
@@ -86,8 +91,8 @@ class Field:
 class Style:
     """How one vector layer is shown."""
 
-    geometry: Literal["fill", "line", ""]
-    """Empty: of both."""
+    geometry: Literal["fill", "line", "point", ""]
+    """Empty: of areas and lines."""
     rules: tuple[Rule, ...]
     columns: tuple[Field, ...] = ()
     label: str = ""
@@ -155,7 +160,15 @@ def _rule(kind: Kind, status: Status, geometry: Literal["fill", "line"]) -> Rule
 
 def _blind() -> Style:
     rules = [
-        Rule(f"Blind: {name}", f"\"reason\" = '{name}'", "fill", colour, 0.3, hatch=colour)
+        Rule(
+            f"Blind: {name}",
+            f"\"reason\" = '{name}'",
+            "fill",
+            colour,
+            0.3,
+            hatch=colour,
+            angle=135 if name == UNCOVERED else 45,
+        )
         for name, colour in _BLIND.items()
     ]
     others = ", ".join(f"'{name}'" for name in REASONS.values() if name not in _BLIND)

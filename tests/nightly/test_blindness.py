@@ -105,3 +105,11 @@ def test_outlook_of_an_aoi_without_any_scene_alarms(facts: Facts) -> None:
 def test_blind_pct_counts_pixels_that_were_never_seen() -> None:
     tiles = [{"2026-03-01": 10, "": 20}, {"2026-03-11": 70}]
     assert blindness.blind_pct(tiles, date(2026, 3, 11)) == 30.0
+
+
+def test_outlook_what_no_granule_covers_was_never_seen(facts: Facts) -> None:
+    half = replace(facts, clear_days={"t": {"2026-03-30": 1000}}, uncovered_km2=0.1)
+    assert blindness.outlook(half).clear_on == date(2026, 3, 30)
+    assert blindness.outlook(replace(half, uncovered_km2=0.11)).clear_on is None
+    (alarm,) = blindness.outlook(replace(half, uncovered_km2=0.11)).alarms
+    assert alarm.startswith("planted-world: blind: half of it has had no clear look for 90 days")

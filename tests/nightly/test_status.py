@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from shapely import box
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 from typer.testing import CliRunner
 
-from pipeline import cli
+from pipeline import cli, grid
 from pipeline.ledger import database
 from pipeline.ledger.manifest import Manifest
 from pipeline.ledger.nights import Books
@@ -17,12 +20,24 @@ from pipeline.nightly import run, status
 from tests.ledger.planted import a_night, day, run_nights
 
 MakeHome = Callable[..., run.Home]
+HERE = grid.granule("44QKE")
+WEST, SOUTH, EAST, NORTH = HERE.bounds
+COVERED = box(WEST + 20_000, SOUTH + 20_000, WEST + 20_110, SOUTH + 20_110)
+"""Little more than the 100 pixels that the planted nights tell of."""
+
+
+def lie_in(home: run.Home, place: BaseGeometry) -> None:
+    """Put the AOI somewhere else, given in metres."""
+    path = home.aois / "planted-world.geojson"
+    feature = json.loads(path.read_text()) | {"geometry": mapping(grid.reproject(place, HERE.epsg, 4326))}
+    path.write_text(json.dumps(feature))
 
 
 @pytest.fixture
 def place(make_home: MakeHome) -> run.Home:
-    """A home after five nights, with a scene and a clear look each."""
+    """A home after five nights, with a scene and a clear look each, of an AOI inside their granule."""
     home = make_home()
+    lie_in(home, COVERED)
     home.state.mkdir()
     with database.opened(home.ledger) as ledger:
         run_nights(Books(ledger, "planted-world"), range(5))
@@ -87,3 +102,13 @@ def test_ledger_of_manifest_is_untouched_by_status(place: run.Home) -> None:
         first: Manifest = books.load(day(9), scenes_since=day(0))
         status.read(place, day(20), ())
         assert books.load(day(9), scenes_since=day(0)) == first
+
+
+def test_read_part_of_an_aoi_that_no_granule_covers_counts_as_blind_and_is_told(place: run.Home) -> None:
+    lie_in(place, box(WEST - 40_000, SOUTH + 20_000, WEST + 100, SOUTH + 20_100))
+    (item,) = status.read(place, day(4), ()).aois
+    assert item.uncovered_km2 == pytest.approx(4.0, abs=0.1)
+    assert item.blind_pct == pytest.approx(99.3, abs=0.2)
+    assert item.clear_on is None
+    shown = CliRunner().invoke(cli.app, ["status", "--home", str(place.folder), "--as-of", day(4).isoformat()])
+    assert "not covered    4.0 km2: no catalogue lists a scene of this part of it" in shown.output

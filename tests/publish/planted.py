@@ -16,7 +16,7 @@ from pipeline.context import Feature
 from pipeline.publish import qgis, rasters, report, surroundings
 from pipeline.publish.geopackage import Area
 from pipeline.publish.series import Point
-from pipeline.schema import Alert, Detection, Kind, Reason, Status
+from pipeline.schema import Alert, Detection, Kind, Measured, Reason, Status
 
 NIGHT = date(2025, 11, 7)
 PLACE = box(77.0, 29.0, 77.03, 29.02)
@@ -25,11 +25,23 @@ CLEARING, CAMP = box(77.010, 29.010, 77.014, 29.013), box(77.020, 29.005, 77.020
 TRACK = LineString([(77.004, 29.003), (77.008, 29.006), (77.012, 29.005)])
 BLIND_AFTER_DAYS = 12
 LAND = (
-    Feature("Tiger reserve", "protected", box(77.0, 29.0, 77.015, 29.02)),
-    Feature("border", "border", LineString([(77.03, 28.9), (77.03, 29.1)])),
-    Feature("quarry 12", "permit", box(77.019, 29.004, 77.021, 29.006)),
-    Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)])),
+    Feature("Tiger reserve", "protected", box(77.0, 29.0, 77.015, 29.02), "Reserves"),
+    Feature("border", "border", LineString([(77.03, 28.9), (77.03, 29.1)]), "Border"),
+    Feature("quarry 12", "permit", box(77.019, 29.004, 77.021, 29.006), "Licences"),
+    Feature("village road", "road", LineString([(77.0, 29.001), (77.03, 29.001)]), "Roads"),
+    Feature("Old village", "settlement", shapely.Point(77.026, 29.014), "Villages"),
+    Feature("New village", "settlement", box(77.024, 29.001, 77.0255, 29.002), "Villages"),
 )
+MEASURED = tuple(
+    Measured(day, 1.0, ndvi, 0.81, 0.04, nbr, 0.62, 0.05)
+    for day, ndvi, nbr in (
+        (date(2025, 10, 22), 0.79, 0.60),
+        (date(2025, 11, 1), 0.21, 0.02),
+        (date(2025, 11, 6), 0.18, -0.05),
+    )
+)
+UNCOVERED = box(77.0285, 29.016, 77.03, 29.02)
+"""No granule covers this corner."""
 
 
 def make_alert(
@@ -74,7 +86,7 @@ def alerts() -> tuple[Alert, ...]:
     """A confirmed clearing, a possible camp, a confirmed track, and a dismissed clearing."""
     seen = {"first_seen": date(2025, 11, 1), "last_seen": date(2025, 11, 6)}
     return (
-        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", **seen),
+        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", measured=MEASURED, **seen),
         make_alert(
             CAMP,
             kind=Kind.CAMP,
@@ -125,14 +137,16 @@ def _inside(shape: shapely.Geometry, size: tuple[int, int], transform: object) -
 
 def found(folder: Path, **more: Any) -> report.Found:
     """What the report is told of the planted night, whose files for QGIS are written here."""
-    shown = qgis.write(
-        folder,
+    content = qgis.Content(
         alerts(),
-        area=AREA,
-        as_of=NIGHT,
+        AREA,
+        NIGHT,
         blind_after_days=BLIND_AFTER_DAYS,
         extras=surroundings.extras(surroundings.rate(alerts(), alerts()[:1], LAND)),
+        land=LAND,
+        uncovered=UNCOVERED,
     )
+    shown = qgis.write(folder, content)
     days = [
         date(2025, 9, 12),
         date(2025, 9, 22),
@@ -170,7 +184,7 @@ RUN: dict[str, Any] = {
     "failed": ["tile 43RGM_r00512_c01024: block (3, 4) of B08 could not be read after 4 attempts"],
     "tiles": ["43RGM_r00000_c00512", "43RGM_r00512_c00512"],
     "blind_pct": 9.4,
-    "uncovered_km2": 0.0,
+    "uncovered_km2": 0.065,
     "normal": {"anchor": "2025-10-30", "scenes": ["S2A_1", "S2B_2", "S2A_3"], "caution": {"43RGM": ["season"]}},
     "seen": {"S2A_43RGM_20251106T052931_R105": {"clear": 90_600, "cloud": 8_000, "shadow": 1_400}},
     "scenes": {

@@ -1,6 +1,7 @@
 """What an analyst does, done by QGIS itself; run with the system's Python, which has QGIS's own modules.
 
 python3 qgis_program.py look FOLDER PICTURES     opens the project, draws everything, prints what it saw as JSON
+python3 qgis_program.py map FOLDER PICTURES      opens the project and draws the map around its alerts, and no more
 python3 qgis_program.py judge FOLDER             types a verdict, saves, says so, and stays open until told to end
 python3 qgis_program.py geojson FOLDER PICTURES  opens alerts.geojson by itself
 """
@@ -114,6 +115,18 @@ def look(folder, pictures):
     return seen
 
 
+def draw_map(folder, pictures):
+    """Draw what an analyst sees on opening the project, around the alerts."""
+    project = QgsProject.instance()
+    opened = project.read(str(folder / "vanwatch.qgz"))
+    alerts, tracks = (project.mapLayer(f"vanwatch_{name}") for name in ("alerts", "tracks"))
+    place = around(alerts)
+    place.combineExtentWith(around(tracks))
+    place.scale(1.3)
+    share = draw(project.layerTreeRoot().checkedLayers(), place, pictures / "alerts.png")
+    return {"opened": opened, "alerts": alerts.featureCount() + tracks.featureCount(), "drawn": share}
+
+
 def ends(span):
     return span.begin(), span.end()
 
@@ -195,7 +208,7 @@ def main():
     else:
         pictures = Path(sys.argv[3])
         pictures.mkdir(parents=True, exist_ok=True)
-        print(json.dumps({"look": look, "geojson": geojson}[job](folder, pictures)))
+        print(json.dumps({"look": look, "map": draw_map, "geojson": geojson}[job](folder, pictures)))
     QgsProject.instance().clear()
     application.exitQgis()
 

@@ -8,10 +8,12 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pyogrio
 import pytest
-from shapely import box
+from shapely import Polygon, box
 
+from pipeline.aoi import area_km2
 from pipeline.errors import WriteError
 from pipeline.publish import blind, geopackage, rasters
 from pipeline.schema import Alert
@@ -128,6 +130,14 @@ def test_find_blind_places_with_reason_days_and_area(published: Path) -> None:
     assert found[0].area_km2 == pytest.approx(0.584 * 0.887, rel=0.05)
     assert found[0].geometry.intersects(box(77.001, 29.015, 77.002, 29.016))
     assert blind.find(rasters.paths_of(published, "seen"), after_days=50)[0].days is None
+
+
+def test_blind_holds_what_no_granule_covers_with_its_reason(published: Path) -> None:
+    (place,) = [row for row in rows(published / "alerts.gpkg", "blind") if row["reason"] == "not covered"]
+    assert pd.isna(place["days"])
+    assert place["area_km2"] == pytest.approx(area_km2(planted.UNCOVERED), rel=0.01)
+    assert blind.find([], after_days=9, uncovered=planted.UNCOVERED)[0].reason == blind.UNCOVERED
+    assert blind.find([], after_days=9, uncovered=Polygon()) == ()
 
 
 def test_write_grown_alert_keeps_its_verdict(tmp_path: Path) -> None:

@@ -77,6 +77,16 @@ def test_project_every_layer_is_drawn_alerts_on_top(seen: dict[str, Any]) -> Non
     assert [name for name, share in seen["drawn"].items() if share == 0] == []
     assert seen["drawn"]["vanwatch_after_true"] > 0.8
     assert seen["order"][:4] == ["vanwatch_tracks", "vanwatch_alerts", "vanwatch_blind", "vanwatch_aoi"]
+    context = [name for name in seen["order"] if "context" in name]
+    assert seen["order"][4 : 4 + len(context)] == context
+    assert [name.removeprefix("vanwatch_context_") for name in context] == [
+        "settlement_points",
+        "road_lines",
+        "border_lines",
+        "settlement_areas",
+        "permit_areas",
+        "protected_areas",
+    ]
     assert seen["themes"] == sorted(seen["themes"])
     assert {"Before, true colour", "After, SWIR, NIR, red"} <= set(seen["themes"])
 
@@ -84,7 +94,13 @@ def test_project_every_layer_is_drawn_alerts_on_top(seen: dict[str, Any]) -> Non
 def test_project_map_shows_the_clearing_in_its_colours(seen: dict[str, Any], pictures: Path) -> None:
     assert seen["map"] > 0.8
     pixels = np.asarray(Image.open(pictures / "map.png").convert("RGB")).reshape(-1, 3).astype(int)
-    for colour in ((255, 210, 31), (53, 208, 255)):  # the outline of a clearing, the line of a track
+    colours = {
+        "clearing": (255, 210, 31),
+        "track": (53, 208, 255),
+        "reserve": (126, 224, 138),
+        "permit": (255, 159, 67),
+    }
+    for colour in colours.values():
         assert (np.abs(pixels - colour).max(axis=1) < 30).sum() > 50
 
 

@@ -179,6 +179,7 @@ def test_narrow_screens_need_no_sideways_scrolling(
     page = context.new_page()
     watch(page, trouble)
     page.goto((published / "report.html").as_uri())
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#VW-AAAAAAAA .compare").bounding_box()["width"] > width * 0.7  # type: ignore[index]
     context.close()
@@ -240,6 +241,31 @@ def test_health_tells_refused_scenes_with_reasons_failures_and_blindness(publish
     text = (published / "report.html").read_text(encoding="utf-8")
     for part in ("shifted by 2.1 px", "could not be read after 4 attempts", "9.4 %", "cloud 8 %", "25 days or more"):
         assert part in text
+
+
+def test_card_draws_the_index_over_its_normal_and_tells_the_numbers(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    assert text.count('class="series index"') == 1
+    assert "2025-11-01: NDVI 0.21, normal 0.81 ± 0.04; NBR 0.02, normal 0.62 ± 0.05" in text
+    assert '<td>0.18</td><td class="still">0.81 ± 0.04</td><td>-0.05</td>' in text
+
+
+def test_draw_index_without_a_normal_draws_no_band_and_without_looks_nothing() -> None:
+    bare = [replace(one, ndvi_normal=None) for one in planted.MEASURED]
+    assert 'class="band"' in series.draw_index(planted.MEASURED, [], date(2025, 11, 1), "t")
+    assert 'class="band"' not in series.draw_index(bare, [], date(2025, 11, 1), "t")
+    assert series.draw_index([replace(one, ndvi=None) for one in bare], [], date(2025, 11, 1), "t") == ""
+
+
+def test_map_shows_what_is_known_of_the_land_by_name_and_what_is_not_covered(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    for thing in planted.LAND:
+        assert f": {thing.name}</title>" in text
+    for role, title in (("protected", "protected areas"), ("settlement", "settlements"), ("permit", "permits")):
+        assert f'<span class="swatch {role}">{title}</span>' in text
+    assert '<span class="swatch known">' not in text
+    assert text.count('class="uncovered"') == 1
+    assert "<td>not covered</td><td>ever</td>" in text
 
 
 def test_words_from_outside_cannot_become_markup(tmp_path: Path) -> None:

@@ -15,9 +15,14 @@ def test_rate_open_alerts_only_with_names_distances_and_bearings() -> None:
     assert set(found) == {"VW-AAAAAAAA", "VW-CCCCCCCC", "VW-TTTTTTTT"}
     clearing = found["VW-AAAAAAAA"].extra
     assert clearing.inside == ("Tiger reserve",)
-    assert clearing.near == ("quarry 12 659 m SE", "village road 998 m S", "border 1.6 km E")
+    assert clearing.near == (
+        "quarry 12 659 m SE",
+        "village road 998 m S",
+        "Old village 1.2 km E",
+        "New village 1.3 km SE",
+    )
     assert clearing.distances_m[0] == 0
-    assert clearing.distances_m[3] is None
+    assert clearing.distances_m[1:4] == (1559.0, 998.0, 1174.0)
 
 
 def test_rate_permitted_alert_carries_a_caution_comes_last_and_is_not_deleted() -> None:
