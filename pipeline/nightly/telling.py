@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline import aoi as areas
 from pipeline import disk
@@ -37,16 +37,6 @@ class Sent:
     """Things that it tells."""
     error: str = ""
     """Why it was not sent; empty if it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message that would be sent."""
-
-    to: str
-    title: str
-    text: str
-    facts: dict[str, Any]
 
 
 class Told(Protocol):
@@ -85,22 +75,26 @@ def after(ledger: Database, groups: Groups, nights: Sequence[Told]) -> tuple[Sen
     """
     try:
         sent = tell(ledger, groups, max(night.as_of for night in nights))
-        for night in nights:
-            if night.folder:
-                note(ledger, night.folder, night.aoi, night.as_of, sent)
     except VanwatchError as err:
         log.error("%s", err)
         return (Sent("everybody", 0, str(err)),)
-    return sent
+    unwritten = []
+    for night in nights:
+        try:
+            if night.folder:
+                note(ledger, night.folder, night.aoi, night.as_of, sent)
+        except VanwatchError as err:
+            unwritten.append(Sent(f"run.json of {night.aoi}", 0, str(err)))
+    return (*sent, *unwritten)
 
 
-def tell(ledger: Database, groups: Groups, as_of: date, *, only: str = "") -> tuple[Sent, ...]:
+def tell(ledger: Database, groups: Groups, as_of: date | None, *, only: str = "") -> tuple[Sent, ...]:
     """Send what is owed.
 
     Args:
         ledger: the ledger; one run at a time tells.
         groups: who is told.
-        as_of: the night.
+        as_of: the night; None: for each address the last one of which it is owed something.
         only: a group, or a group and the name of an address as `Sent.to` has it; empty: all.
 
     Returns:
@@ -115,43 +109,31 @@ def tell(ledger: Database, groups: Groups, as_of: date, *, only: str = "") -> tu
         owed = notices.owed(ledger, group.name, address.name)
         if not owed:
             continue
-        message = digest.write(owed, as_of, _style(groups, group))
+        night = as_of or max(notice.night for notice in owed)
+        message = drafted(groups, group, owed, night)
         notices.begin(ledger, owed)
-        why = _sent(message, address, groups)
+        why = sent_to(address, message, groups)
         if why:
             notices.give_back(ledger, owed)
         else:
-            notices.told(ledger, owed, as_of)
+            notices.told(ledger, owed, night)
         sent.append(Sent(address.shown, len(owed), why))
     for each in sent:
         _log(each)
     return tuple(sent)
 
 
-def drafts(ledger: Database, groups: Groups, as_of: date, *, only: str = "") -> tuple[Draft, ...]:
-    """What would be sent now; changes nothing.
-
-    Raises:
-        StateError: the database does not answer.
-    """
-    found = []
-    for group, address in chosen(groups, only):
-        owed = notices.owed(ledger, group.name, address.name)
-        if owed:
-            message = digest.write(owed, as_of, _style(groups, group))
-            found.append(Draft(address.shown, message.title, message.text, message.facts))
-    return tuple(found)
+def drafted(groups: Groups, group: Group, owed: Sequence[Notice], as_of: date) -> Message:
+    """The message for what an address of a group is owed."""
+    return digest.write(owed, as_of, digest.Style(group.name, group.settings, groups.base_url))
 
 
-def greet(groups: Groups, *, only: str = "") -> tuple[Sent, ...]:
-    """Send each address a message that says it works; nothing counts as told by it."""
-    sent = []
-    for group, address in chosen(groups, only):
-        areas = "all areas" if "*" in group.settings.aois else ", ".join(group.settings.aois)
-        text = f"This is a test. Here {address.shown} will be told of {areas}: {', '.join(group.settings.tell)}."
-        message = Message(f"Vanwatch {group.name}: a test", text, f"<p>{text}</p>", {"test": True}, urgent=False)
-        sent.append(Sent(address.shown, 0, _sent(message, address, groups)))
-    return tuple(sent)
+def sent_to(address: Address, message: Message, groups: Groups) -> str:
+    """Send a message; why it could not be sent, or empty."""
+    try:
+        return post.send(address.url, message, timeout_s=groups.timeout_s)
+    except Exception as err:  # whatever a service does: the others are told; its text may hold the address
+        return f"Apprise failed ({type(err).__name__})"
 
 
 def chosen(groups: Groups, only: str) -> tuple[tuple[Group, Address], ...]:
@@ -202,17 +184,6 @@ def _in_doubt(cut_off: Sequence[Notice]) -> Iterable[Sent]:
         counts[_to(notice)] = counts.get(_to(notice), 0) + 1
     for to, number in sorted(counts.items()):
         yield Sent(to, number, "a run was cut off while it sent this; if it did not arrive: vanwatch notify --again")
-
-
-def _sent(message: Message, address: Address, groups: Groups) -> str:
-    try:
-        return post.send(address.url, message, timeout_s=groups.timeout_s)
-    except Exception as err:  # whatever a service does: the others are told; its text may hold the address
-        return f"Apprise failed ({type(err).__name__})"
-
-
-def _style(groups: Groups, group: Group) -> digest.Style:
-    return digest.Style(group.name, group.settings, groups.base_url)
 
 
 def _to(notice: Notice) -> str:

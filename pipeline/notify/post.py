@@ -126,6 +126,6 @@ def _service(url: str, *, timeout_s: float, facts: dict[str, Any]) -> Any:
     if _scheme(url) in _JSON and facts:
         known["payload"] = {**known.get("payload", {}), "digest": facts}
     try:
-        return apprise.Apprise.instantiate(known, asset=asset)
+        return apprise.Apprise.instantiate(known, asset=asset, suppress_exceptions=False)
     except Exception:  # each service has its own; what it says may hold the address
         return None
