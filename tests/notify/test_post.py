@@ -29,6 +29,13 @@ def test_send_mail_that_asks_for_text_is_plain(mail: Mail) -> None:
     assert mail.received[0].get_content().strip() == "plain <b>, näive"
 
 
+def test_send_mail_logs_in_as_the_docs_say(mail: Mail) -> None:
+    url = f"mailto://vanwatch%40example.org:hunt%40r2@127.0.0.1:{mail.port}/?from=vanwatch@example.org&to=duty@example.org"
+    assert post.send(url, MESSAGE, timeout_s=30) == ""
+    assert mail.users == [("vanwatch@example.org", "hunt@r2")]
+    assert mail.to == ["duty@example.org"]
+
+
 def test_send_webhook_gets_text_and_the_digest_for_programs(hook: Hook) -> None:
     assert post.send(hook.url("a/b"), MESSAGE, timeout_s=30) == ""
     (found,) = hook.received
