@@ -81,12 +81,10 @@ def write(notices: Sequence[Notice], as_of: date, style: Style) -> Message:
 
 def _alerts(notices: Iterable[Notice], style: Style) -> list[dict[str, Any]]:
     """Each alert once, as it is now, with the strongest word for what happened to it; the most urgent first."""
+    ours = [notice for notice in notices if notice.what in _WORDS]
     newest: dict[tuple[str, str], Notice] = {}
-    for notice in sorted(
-        notices, key=lambda notice: (notice.night, _WORDS.index(notice.what) if notice.what in _WORDS else 0)
-    ):
-        if notice.what in _WORDS:
-            newest[notice.aoi, notice.of] = notice
+    for notice in sorted(ours, key=lambda notice: (notice.night, _WORDS.index(notice.what))):
+        newest[notice.aoi, notice.of] = notice
     told = [_alert(notice, style) for notice in newest.values()]
     return sorted(told, key=lambda alert: (-(alert["priority"] or 0.0), alert["aoi"], alert["alert_id"]))
 

@@ -1,11 +1,14 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.notify import checks, groups
+from pipeline.notify.groups import GroupSettings
 
 AOIS = ("champhai-border", "kodagu-ghats")
+SHIPPED = Path(__file__).parents[2] / "configs" / "notify.toml"
 GOOD = """
 base_url = "https://maps.example.org/vanwatch/"
 timeout_s = 5
@@ -30,6 +33,20 @@ def written(folder: Path, text: str) -> Path:
 
 def test_load_without_a_file_tells_nobody(tmp_path: Path) -> None:
     assert groups.load(tmp_path, AOIS).groups == ()
+
+
+def test_shipped_file_tells_nobody_and_its_examples_work(tmp_path: Path) -> None:
+    assert groups.load(SHIPPED.parent, AOIS).groups == ()
+    lines = [line.removeprefix("# ") for line in SHIPPED.read_text().splitlines()]
+    text = "\n".join(line for line in lines if re.match(r"\w+ = |[a-z-]+ = |\[", line))
+    aois = ("gadchiroli-forest", "kodagu-ghats")
+    found = groups.load(written(tmp_path, text), aois, {"VANWATCH_MAIL": "mailto://x", "VANWATCH_MATRIX": "word"})
+    (desk,) = found.groups
+    assert [address.name for address in desk.addresses] == ["duty-officer", "room"]
+    told = {**desk.settings.model_dump(), **{"aois": (), "addresses": {}}}
+    usual = GroupSettings(aois=("x",), addresses={"x": "x"}).model_dump()
+    assert told == {**usual, **{"aois": (), "addresses": {}}}
+    assert found.timeout_s == groups.NOBODY.timeout_s
 
 
 def test_load_every_key_is_read_and_variables_are_filled_in(tmp_path: Path) -> None:
