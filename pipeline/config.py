@@ -8,7 +8,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,7 +19,7 @@ PATCH_PX = 256
 on the tile size."""
 
 
-_NOT_PROFILES = ("catalogs", "deployment", "train")
+_NOT_PROFILES = ("catalogs", "deployment", "notify", "train")
 
 
 class Model(BaseModel):
@@ -330,8 +330,9 @@ def _validate(model: type[T], values: Any, source: str) -> T:
 
 
 def explain(err: ValidationError, source: str, model: type[BaseModel]) -> list[str]:
-    """One line per mistake: file, key, what is wrong, what to do."""
+    """One line per mistake: file, key, what is wrong, what to do; what was given only where that is no secret."""
     lines = []
+    hidden = model.model_config.get("hide_input_in_errors", False)
     for problem in err.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "(whole)"
         if problem["type"] == "extra_forbidden":
@@ -343,16 +344,20 @@ def explain(err: ValidationError, source: str, model: type[BaseModel]) -> list[s
             lines.append(f"{source}: {key}: missing; add it")
         else:
             text = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{source}: {key}: {text[0].lower()}{text[1:]}, got {problem['input']!r:.80}")
+            got = "" if hidden else f", got {problem['input']!r:.80}"
+            lines.append(f"{source}: {key}: {text[0].lower()}{text[1:]}{got}")
     return lines
 
 
 def known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys that a nested model allows."""
+    """The keys that a nested model allows; what in `path` only picks one of several is passed over."""
     here: Any = model
     for name in path:
         field = {f.alias or n: f for n, f in here.model_fields.items()}.get(str(name))
-        if field is None or not hasattr(field.annotation, "model_fields"):
+        if field is None:
+            continue
+        nested = [kind for kind in (field.annotation, *get_args(field.annotation)) if hasattr(kind, "model_fields")]
+        if not nested:
             return []
-        here = field.annotation
+        here = nested[0]
     return [field.alias or name for name, field in here.model_fields.items()]

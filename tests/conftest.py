@@ -1,13 +1,19 @@
 """What all tests share: no network beyond loopback, and the shared data where it exists."""
 
+import io
 import ipaddress
+import logging
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.notify.servers import Hook, Mail
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
@@ -38,3 +44,34 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def heard() -> Iterator[io.StringIO]:
+    """What the log of a night would hold; pytest's own fixture also hears loggers that pass nothing on."""
+    text, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(text), root.level
+    handler.addFilter(lambda record: not record.name.startswith("mail.log"))  # the mail server's own
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield text
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def mail() -> "Iterator[Mail]":
+    """A real mail server on loopback."""
+    from tests.notify import servers
+
+    with servers.mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def hook() -> "Iterator[Hook]":
+    """A real webhook on loopback."""
+    from tests.notify import servers
+
+    with servers.hook_server() as found:
+        yield found

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import alerts, areas, models, nights, status
+from pipeline.cli import alerts, areas, models, nights, notify, status
 from pipeline.errors import InputError, PartError
 
 
@@ -51,6 +51,7 @@ for _name, _about in _ABOUT:
 app.add_typer(_aoi, name="aoi")
 app.command()(nights.demo)
 app.command()(status.status)
+app.command()(notify.notify)
 
 
 def main() -> None:

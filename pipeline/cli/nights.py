@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import watch
-from pipeline.cli import options
+from pipeline.cli import notify, options
 from pipeline.errors import ConfigError
 
 
@@ -19,12 +19,13 @@ def nightly(
     catalog: options.Catalog = "",
     scheduler: options.Scheduler = None,
     workers: options.Workers = None,
+    quiet: Annotated[bool, typer.Option("--no-notify", help="Nobody is told of this night, now or later.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """One night: new scenes since the last one, to published alerts.
+    """One night: new scenes since the last one, to published alerts, and to who is to be told.
 
-    Exit code: 0 done; 1 some part failed, the rest is delivered; 2 wrong input, nothing was changed; 3 done, but an
-    area is blind or its catalogue silent for longer than its profile allows.
+    Exit code: 0 done; 1 some part failed or somebody could not be told, the rest is delivered; 2 wrong input, nothing
+    was changed; 3 done, but an area is blind or its catalogue silent for longer than its profile allows.
 
     Example: vanwatch nightly --aoi gadchiroli-forest --as-of 2026-05-01
     """
@@ -32,7 +33,7 @@ def nightly(
 
     night = options.as_date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
     wanted = run.Options(tuple(aoi or ()), catalog, scheduler, workers)
-    report = run.nightly(run.home(home), night, wanted)
+    report = run.nightly(run.home(home), night, wanted, notify=not quiet)
     _print_nights(report, as_json=as_json)
     for line in report.alarms:
         print(f"  alarm: {line}", file=sys.stderr)
@@ -137,3 +138,5 @@ def _print_nights(report: Any, *, as_json: bool) -> None:
         print(f"{night.as_of} {night.aoi}: {text or 'nothing new'}" + (f" -> {night.folder}" if night.folder else ""))
         for line in night.failed:
             print(f"  failed: {line}", file=sys.stderr)
+    for sent in report.told:
+        print(f"  {notify.line(sent)}", file=sys.stderr if sent.error else sys.stdout)

@@ -4,5 +4,6 @@ In: plain facts of a night, and verdicts. Out: the state that a night starts fro
 lie in files, and the ledger holds their names; alerts and scenes are records with some columns for SQL beside them.
 
 `tables` says what is kept, `database` opens it and brings it up to date, `manifest` is the state of one AOI, `nights`
-loads and commits it, `verdicts` keeps what people decided, `overpasses` tells when satellites should come by.
+loads and commits it, `verdicts` keeps what people decided, `notices` who is to be told what and who has been,
+`overpasses` tells when satellites should come by.
 """

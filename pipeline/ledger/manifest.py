@@ -25,6 +25,53 @@ class Manifest:
     """Tile key to the file of its arrays."""
     clear_days: dict[str, dict[str, int]] = field(default_factory=dict)
     """Tile key to its pixels by scene day of their last clear look; an empty text for never."""
+    standing: tuple[str, ...] = ()
+    """Keys of the alarms after the night."""
+
+
+BLIND, SILENT = "blind", "silent"
+"""What alarms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One thing that somebody should look into, for as long as it stands."""
+
+    what: str
+    """`BLIND` or `SILENT`."""
+    of: str
+    """MGRS tile of which no catalogue lists scenes; empty: the AOI as a whole."""
+    days: int
+    """So long already."""
+    allowed: int
+    """So long the profile allows."""
+    text: str
+    """For people, with the AOI."""
+
+    @property
+    def key(self) -> str:
+        """The same night after night, as long as it stands."""
+        return f"{self.what} {self.of}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing that happened to an AOI in a night, worth telling once."""
+
+    what: str
+    """`new`, `confirmed`; `blind` and `silent` for the beginning of an alarm, `seen` and `heard` for its end."""
+    of: str
+    """The alert's id, or the night, with the MGRS tile of a silent catalogue."""
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """News that an address is to be told."""
+
+    group: str
+    address: str
+    news: News
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +88,8 @@ class Outlook:
     """What became of the overpasses since then: reason to number."""
     newest_scene: date | None = None
     """Solar day of the newest scene that any catalogue has listed."""
-    alarms: tuple[str, ...] = ()
-    """A line for each thing that somebody should look into."""
+    alarms: tuple[Alarm, ...] = ()
+    """What somebody should look into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +105,5 @@ class Done:
     """Scene id, tile key, pixels by reason."""
     failed: tuple[str, ...] = ()
     outlook: Outlook = Outlook()
+    owed: tuple[Owed, ...] = ()
+    """What is to be told once the night is committed."""

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from pipeline.errors import ConfigError, StateError
-from pipeline.ledger import rows, tables
+from pipeline.ledger import notices, rows, tables
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done, Manifest
 from pipeline.ledger.overpasses import REMEMBERED, Seen
@@ -113,6 +113,7 @@ class Books:
             changed = rows.changed(known, now, apart_from="as_of")
             self._put(connection, night, tables.Alert, rows.alerts(changed), set(known) - set(now))
             _insert(connection, tables.Look, rows.looks(self.aoi, night, done.looks))
+            notices.put(connection, self.aoi, night, done.owed)
 
     def failed(self, as_of: date, error: str) -> None:
         """Remember that a night gave nothing at all, until it is run again and does.
@@ -135,7 +136,8 @@ class Books:
 
     def _manifest(self, connection: Connection, start: date, as_of: date, scenes_since: date) -> Manifest:
         scene, tile, alert = tables.Scene, tables.Tile, tables.Alert
-        granules = select(tables.Night.granules).where(tables.Night.aoi == self.aoi, tables.Night.as_of == start)
+        night = select(tables.Night).where(tables.Night.aoi == self.aoi, tables.Night.as_of == start)
+        last = connection.execute(night).mappings().one()
         since = datetime.combine(scenes_since, time(), UTC)
         recent = and_(self._standing(scene, as_of), scene.sensed >= since, scene.purpose == rows.LOOK)
         entries = select(scene.scene_id, scene.entry).where(recent).order_by(scene.scene_id)
@@ -144,16 +146,18 @@ class Books:
         records = select(alert.record).where(self._standing(alert, as_of)).order_by(alert.alert_id)
         return Manifest(
             as_of=start,
-            granules=tuple(connection.execute(granules).scalar_one()),
+            granules=tuple(last["granules"]),
             ledger={row.scene_id: row.entry for row in connection.execute(entries)},
             alerts=tuple(connection.scalars(records)),
             tiles={key: arrays for key, arrays, _ in kept},
             clear_days={key: days for key, _, days in kept},
+            standing=tuple(last["standing"]),
         )
 
     def _undo(self, connection: Connection, night: date) -> None:
         """Take back what the last night wrote."""
         connection.execute(delete(tables.Look).where(tables.Look.aoi == self.aoi, tables.Look.night == night))
+        notices.take_back(connection, self.aoi, night)
         for table in (tables.Scene, tables.Tile, tables.Alert):
             mine = table.aoi == self.aoi
             connection.execute(delete(table).where(mine, table.since == night))

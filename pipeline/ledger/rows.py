@@ -5,11 +5,12 @@ In: entries, records and counts. Out: dictionaries of columns. Knows no database
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.ledger.manifest import Done
 
 Record = dict[str, Any]
+T = TypeVar("T")
 LOOK, NORMAL = "look", "normal"
 """What a scene was considered for."""
 KEYS = {"scenes": "scene_id", "tiles": "tile", "alerts": "alert_id"}
@@ -31,8 +32,8 @@ def by_id(records: Sequence[Record]) -> dict[str, Record]:
     return {record["alert_id"]: record for record in records}
 
 
-def few(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Names in portions that fit into a statement."""
+def few(names: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Names or numbers in portions that fit into a statement."""
     return (names[start : start + _FEW] for start in range(0, len(names), _FEW))
 
 
@@ -51,7 +52,8 @@ def night(aoi: str, as_of: date, done: Done) -> Record:
         "blind_days": seen.blind_days,
         "why_blind": seen.why_blind,
         "newest_scene": seen.newest_scene,
-        "alarms": list(seen.alarms),
+        "alarms": [alarm.text for alarm in seen.alarms],
+        "standing": [alarm.key for alarm in seen.alarms],
     }
 
 

@@ -65,6 +65,8 @@ class Night(Base):
     why_blind: Mapped[dict[str, Any]]
     newest_scene: Mapped[date | None]
     alarms: Mapped[list[str]]
+    standing: Mapped[list[str]]
+    """Keys of the alarms, to tell new ones from those that stood before."""
 
 
 class Failure(Base):
@@ -193,3 +195,31 @@ class Verdict(Base):
     aoi: Mapped[str]
     record: Mapped[dict[str, Any]]
     """The alert as it was then: where its id is not known any more, its place still is."""
+
+
+class Notice(Base):
+    """One thing that happened, and whether one address has been told: never changed but in `state` and `told_on`.
+
+    Rows of a night that is run again stay where something was told, so that it is not told twice.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index("ix_notices_one", "group", "address", "aoi", "what", "of", unique=True),
+        Index("ix_notices_state", "state"),
+        Index("ix_notices_night", "aoi", "night"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    group: Mapped[str]
+    address: Mapped[str]
+    """Its name; never the URL."""
+    aoi: Mapped[str]
+    night: Mapped[date]
+    what: Mapped[str] = mapped_column(String(16))
+    of: Mapped[str]
+    """The alert's id, or the night on which an alarm began or ended."""
+    facts: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    """See `notices.State`."""
+    told_on: Mapped[date | None]
+    """The night whose message told it."""

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline import grid
 from pipeline.aoi import Aoi
 from pipeline.ledger import overpasses
-from pipeline.ledger.manifest import Outlook
+from pipeline.ledger.manifest import BLIND, SILENT, Alarm, Outlook
 from pipeline.ledger.nights import Books
 from pipeline.ledger.overpasses import Seen
 from pipeline.nightly import deliver
@@ -158,28 +158,30 @@ def _reasons(facts: Facts, clear_on: date | None) -> dict[str, int]:
     return dict(sorted(why.items()))
 
 
-def _blind_alarm(facts: Facts, found: Outlook) -> tuple[str, ...]:
+def _blind_alarm(facts: Facts, found: Outlook) -> tuple[Alarm, ...]:
     allowed = facts.aoi.profile.blind_after_days
     if not facts.granules or found.blind_days is None or found.blind_days <= allowed:
         return ()
-    why = describe(found.why_blind)
-    return (
+    text = (
         f"{facts.aoi.id}: blind: half of it has had no clear look for {found.blind_days} days, {allowed} are allowed "
-        f"({why})",
+        f"({describe(found.why_blind)})"
     )
+    return (Alarm(BLIND, "", found.blind_days, allowed, text),)
 
 
-def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[str, ...]:
+def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[Alarm, ...]:
     allowed = facts.aoi.profile.search.stale_days
     if not facts.granules:
-        return (f"{facts.aoi.id}: silent: no catalogue lists any scene of it",)
-    lines = []
+        text = f"{facts.aoi.id}: silent: no catalogue lists any scene of it"
+        return (Alarm(SILENT, "", (facts.as_of - facts.first_night).days, allowed, text),)
+    alarms = []
     for mgrs, day in sorted(newest.items()):
         silent = (facts.as_of - (day or facts.first_night)).days
         if silent > allowed:
             missed = len(overpasses.missing(facts.seen, (day or facts.first_night), facts.as_of - LATE))
-            lines.append(
+            text = (
                 f"{facts.aoi.id}: silent: no catalogue has listed a scene of {mgrs} for {silent} days, {allowed} are "
                 f"allowed ({missed} overpasses were expected)"
             )
-    return tuple(lines)
+            alarms.append(Alarm(SILENT, mgrs, silent, allowed, text))
+    return tuple(alarms)

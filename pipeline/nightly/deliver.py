@@ -24,9 +24,9 @@ from pipeline.context import Feature
 from pipeline.detect import evidence, opinion
 from pipeline.errors import ConfigError, ModelError, StateError
 from pipeline.grid import Tile
-from pipeline.ledger.manifest import Outlook
+from pipeline.ledger.manifest import News, Outlook
 from pipeline.ledger.overpasses import Overpass
-from pipeline.nightly import grounds, packing, pages, readings, state, task
+from pipeline.nightly import grounds, news, packing, pages, readings, state, task
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.readings import Readings
 from pipeline.nightly.task import TileAnswer
@@ -53,6 +53,19 @@ class Night:
     """How well the AOI is seen."""
     overpasses: tuple[Overpass, ...] = ()
     """The next expected ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a night."""
+
+    folder: Path
+    after: state.Manifest
+    """To be committed."""
+    counts: dict[str, int]
+    """For people."""
+    news: tuple[News, ...]
+    """Of its alerts."""
 
 
 def check_model(weights: Path, aoi: Aoi) -> None:
@@ -91,16 +104,13 @@ def card_of(weights: Path, aoi: Aoi) -> ModelCard:
         raise ModelError(f"{aoi.path}: detect.model: {err}") from err
 
 
-def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Manifest, dict[str, int]]:
+def publish(found: Night, *, out: Path, weights: Path) -> Published:
     """Turn answers into alerts, write every file of the night, and swap them in.
 
     Args:
         found: the night.
         out: folder of all nights.
         weights: folder of the model cards.
-
-    Returns:
-        The published folder, the manifest to commit, and counts for people.
 
     Raises:
         WriteError: the disk is full, or `out` cannot be written to; what was published before stays.
@@ -140,7 +150,7 @@ def publish(found: Night, *, out: Path, weights: Path) -> tuple[Path, state.Mani
         alerts=tuple(record.to_record(alert) for alert in alerts),
         tiles=tiles,
     )
-    return files.final, after, counts
+    return Published(files.final, after, counts, news.of_alerts(alerts, earlier, rated))
 
 
 def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
@@ -253,7 +263,7 @@ def _run(found: Night, counts: dict[str, int]) -> dict[str, Any]:
         "seen": _seen(found),
         "blind_pct": blind_pct(found),
         "blindness": _blindness(found),
-        "alarms": list(found.outlook.alarms),
+        "alarms": [alarm.text for alarm in found.outlook.alarms],
         "tiles": sorted(answer.tile.key for answer in found.answers),
         "failed": sorted(found.failed),
         "counts": counts,

@@ -19,6 +19,7 @@ from pipeline.grid import Granule, Tile
 from pipeline.nightly import entries, history, state, task
 from pipeline.nightly.workers import Workers
 from pipeline.normal import keep, seasonal
+from pipeline.notify.groups import Group
 from pipeline.scenes import inspect
 from pipeline.schema import Inspected, Scene
 
@@ -65,6 +66,8 @@ class Desk:
     store: state.Store
     scratch: Path
     workers: Workers
+    groups: tuple[Group, ...] = ()
+    """Who is told of the night."""
 
 
 def scenes_since(desk: Desk) -> date:

@@ -26,10 +26,25 @@ from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
 from pipeline.ledger.nights import Books
-from pipeline.nightly import blindness, deliver, evict, grounds, plan, state, task, typed, verdicts, workers
+from pipeline.nightly import (
+    blindness,
+    deliver,
+    evict,
+    grounds,
+    news,
+    plan,
+    state,
+    task,
+    telling,
+    typed,
+    verdicts,
+    workers,
+)
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
+from pipeline.nightly.telling import Sent
 from pipeline.nightly.workers import Outcome, Workers
+from pipeline.notify.groups import NOBODY, Groups
 from pipeline.publish import collection, index
 from pipeline.scenes import blocks
 from pipeline.schema import Inspected
@@ -116,11 +131,14 @@ class Report:
     """What became of a run."""
 
     nights: tuple[AoiReport, ...]
+    told: tuple[Sent, ...] = ()
+    """Messages that were sent, or could not be."""
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 some part failed."""
-        return 1 if any(night.error or night.failed for night in self.nights) else 0
+        """0 all done, 1 some part failed, or somebody could not be told."""
+        failed = any(night.error or night.failed for night in self.nights) or any(sent.error for sent in self.told)
+        return 1 if failed else 0
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -166,13 +184,19 @@ def catalogs_for(place: Home, aoi: Aoi, override: str) -> tuple[tuple[str, Catal
         raise err if override else ConfigError(f"{aoi.path}: search.catalogs of its profile: {err}") from err
 
 
-def nightly(place: Home, as_of: date, options: Options) -> Report:
-    """Run one night.
+def nightly(place: Home, as_of: date, options: Options, *, notify: bool = True) -> Report:
+    """Run one night, and tell the groups of `configs/notify.toml` what is new.
+
+    Args:
+        place: the home.
+        as_of: the night.
+        options: as the user gave them.
+        notify: False: nobody is told of this night, now or later.
 
     Raises:
         InputError: something that the user gave is wrong; nothing was changed.
     """
-    return over(place, [as_of], options)
+    return over(place, [as_of], options, telling.groups_of(place.aois, place.configs) if notify else NOBODY)
 
 
 def replay(place: Home, first: date, last: date, options: Options) -> Report:
@@ -206,8 +230,14 @@ def watched(place: Home, options: Options) -> list[Watched]:
     return chosen
 
 
-def over(place: Home, days: Sequence[date], options: Options) -> Report:
+def over(place: Home, days: Sequence[date], options: Options, groups: Groups = NOBODY) -> Report:
     """Run the given nights, oldest first, with one set of workers.
+
+    Args:
+        place: the home.
+        days: the nights.
+        options: as the user gave them.
+        groups: who is told of them.
 
     Raises:
         InputError: something that the user gave is wrong; nothing was changed.
@@ -224,7 +254,9 @@ def over(place: Home, days: Sequence[date], options: Options) -> Report:
             state.Store(place.state / item.id).refuse_earlier_form()
             Books(books, item.id).load(nights[0], scenes_since=nights[0])
         crew = crew or stack.enter_context(_connected(place, options))
-        report = Report(tuple(_nights(place, nights, chosen, (crew, books))))
+        report = Report(tuple(_nights(place, nights, chosen, (crew, books, groups))))
+        if groups.groups:
+            report = replace(report, told=telling.after(books, groups, report.nights))
         if any(night.folder for night in report.nights):
             index.write(place.out)
             collection.write(place.out)
@@ -236,14 +268,15 @@ def _connected(place: Home, options: Options) -> Any:
 
 
 def _nights(
-    place: Home, days: Sequence[date], chosen: Sequence[Watched], tools: tuple[Workers, Database]
+    place: Home, days: Sequence[date], chosen: Sequence[Watched], tools: tuple[Workers, Database, Groups]
 ) -> list[AoiReport]:
-    crew, ledger = tools
+    crew, ledger, groups = tools
     reports = []
     for day in days:
         for item, catalogs in chosen:
             store, scratch = state.Store(place.state / item.id), place.state / "scratch" / item.id
-            desk, books = Desk(item, day, catalogs, store, scratch, crew), Books(ledger, item.id)
+            desk = Desk(item, day, catalogs, store, scratch, crew, groups=groups.groups)
+            books = Books(ledger, item.id)
             report = _guarded(place, desk, books)
             if report.error:
                 with contextlib.suppress(StateError):  # the report tells it all the same
@@ -298,21 +331,25 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         seconds={"plan": planned - started, "tiles": worked - planned},
     )
     night = blindness.watched(night, books)
-    folder, after, counts = deliver.publish(night, out=place.out, weights=place.weights)
+    published = deliver.publish(night, out=place.out, weights=place.weights)
     done = Done(
-        after=replace(after, clear_days=blindness.clear_days(night)),
+        after=replace(published.after, clear_days=blindness.clear_days(night)),
         attempt=attempt,
         catalog=tonight.catalog,
         history=tonight.past,
         looks=tuple((scene, a.tile.key, pixels) for a in answers for scene, pixels in sorted(a.seen.items())),
         failed=parts,
         outlook=night.outlook,
+        owed=news.owed(
+            desk.groups, desk.aoi, published.news + news.of_alarms(night.outlook, before.standing, desk.as_of)
+        ),
     )
     books.commit(before, done)
-    desk.store.sweep(before, after)
-    for line in night.outlook.alarms:
+    desk.store.sweep(before, published.after)
+    alarms = tuple(alarm.text for alarm in night.outlook.alarms)
+    for line in alarms:
         log.warning("%s", line)
-    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, counts, folder, night.outlook.alarms)
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, published.counts, published.folder, alarms)
 
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:

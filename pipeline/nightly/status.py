@@ -136,7 +136,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         next_overpasses=ahead,
         failed=last.failed,
         failed_nights=failed_nights,
-        alarms=seen.alarms,
+        alarms=tuple(alarm.text for alarm in seen.alarms),
     )
 
 

@@ -15,6 +15,7 @@ from models import card
 from pipeline import aoi, config, context
 from pipeline.config import Profile
 from pipeline.errors import ConfigError
+from pipeline.notify import checks as notify
 
 WEIGHTS = Path(models.__file__).parent / "weights"
 
@@ -34,10 +35,12 @@ class Report:
     """Name, version and fingerprint of each model that a profile names."""
     area_km2: float
     """Of the enabled AOIs."""
+    told: tuple[str, ...] = ()
+    """Addresses that are told what is new, by group and name."""
 
 
 def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
-    """Check all AOIs, profiles, catalogues and the model cards that profiles name.
+    """Check all AOIs, profiles, catalogues, the model cards that profiles name, and who is told.
 
     Args:
         home: folder with `aoi/` and `configs/`.
@@ -67,8 +70,10 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
         _tried(
             partial(context.load, area.profile.context, area.configs, area.geometry, source=str(area.path)), mistakes
         )
+    groups = _tried(lambda: notify.load(home / "configs", [area.id for area in areas]), mistakes) if areas else None
     if mistakes:
         raise ConfigError("\n".join(dict.fromkeys("\n".join(mistakes).splitlines())))
+    told = [address.shown for group in groups.groups for address in group.addresses] if groups else []
     return Report(
         home=str(home),
         aois=tuple(area.id for area in areas),
@@ -77,6 +82,7 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
         catalogs=tuple(known or ()),
         models=tuple(sorted(found)),
         area_km2=sum(area.area_km2 for area in areas if area.enabled),
+        told=tuple(told),
     )
 
 
@@ -134,6 +140,7 @@ def describe(report: Report) -> str:
             f"profiles  {', '.join(report.profiles)}",
             f"catalogs  {', '.join(report.catalogs)}",
             f"models    {', '.join(report.models)}",
+            *([f"told      {', '.join(report.told)}"] if report.told else []),
             "all is well",
         ]
     )

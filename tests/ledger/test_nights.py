@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import tables
 from pipeline.ledger.database import Database
-from pipeline.ledger.manifest import Manifest, Outlook
+from pipeline.ledger.manifest import Alarm, Manifest, Outlook
 from pipeline.ledger.nights import Books
 from tests.ledger.planted import FIRST, a_night, day, entry, record, run_nights
 
@@ -222,11 +222,13 @@ def test_failed_night_is_remembered_until_it_is_whole(ledger: Database) -> None:
 
 @BOTH
 def test_night_row_says_what_was_seen(ledger: Database) -> None:
-    seen = Outlook(12.5, date(2025, 12, 30), 2, {"cloud": 2}, date(2025, 12, 31), ("a: blind",))
+    alarm = Alarm("blind", "", 3, 2, "a: blind")
+    seen = Outlook(12.5, date(2025, 12, 30), 2, {"cloud": 2}, date(2025, 12, 31), (alarm,))
     Books(ledger, "a").commit(Manifest(), replace(a_night(Manifest(), 0), outlook=seen, failed=("tile t: gone",)))
     with ledger.reading() as connection:
         row = connection.execute(select(tables.Night)).mappings().one()
     assert (row["blind_pct"], row["clear_on"], row["blind_days"]) == (12.5, date(2025, 12, 30), 2)
+    assert row["standing"] == ["blind"]
     assert (row["why_blind"], row["newest_scene"], row["alarms"]) == ({"cloud": 2}, date(2025, 12, 31), ["a: blind"])
     assert row["failed"] == ["tile t: gone"]
 

@@ -116,3 +116,34 @@ def test_check_home_without_anything_says_what_to_do(tmp_path: Path, weights: Pa
     found = mistakes(tmp_path, weights)
     assert any("holds no *.geojson; add an AOI" in line for line in found)
     assert any("catalogs.toml: no such file" in line for line in found)
+
+
+def tell(home: Path, aois: str, addresses: str) -> None:
+    (home / "configs" / "notify.toml").write_text(f"[groups.desk]\naois = [{aois}]\naddresses = {{ {addresses} }}\n")
+
+
+def test_check_names_who_is_told_and_shows_no_address(
+    home: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VANWATCH_MAIL", "mailto://me:s3cr3t@example.org")
+    tell(home, '"kodagu-ghats"', 'mail = "${VANWATCH_MAIL}", hook = "json://127.0.0.1/s3cr3t"')
+    report = watch.check(home, weights=weights)
+    assert report.told == ("desk/mail", "desk/hook")
+    assert "told      desk/mail, desk/hook" in watch.describe(report)
+    assert "s3cr3t" not in watch.describe(report) + repr(report)
+
+
+def test_check_wrong_notification_is_told_with_all_other_mistakes(home: Path, weights: Path) -> None:
+    tell(home, '"kodagu"', 'mail = "${NOT_SET_ANYWHERE}"')
+    rewrite_card(weights, sha256="0" * 64)
+    told = mistakes(home, weights)
+    assert any("groups.desk.aois: 'kodagu' is not in aoi/" in line for line in told)
+    assert any("groups.desk.addresses.mail: NOT_SET_ANYWHERE is not set" in line for line in told)
+    assert any("is damaged or of another card" in line for line in told)
+
+
+def test_check_address_that_cannot_be_used_is_a_mistake(home: Path, weights: Path) -> None:
+    tell(home, '"*"', 'mail = "slak://s3cr3t"')
+    (line,) = mistakes(home, weights)
+    assert "notify.toml: groups.desk.addresses.mail: Apprise cannot use it as slak://" in line
+    assert "s3cr3t" not in line
