@@ -4,11 +4,11 @@ In: `Claim` values, the pixels of one shape each. Out: the claims that hold, eac
 geometry and no dates.
 
 The rule. A stretch of contested pixels goes, whole, to the kind with the stronger mean probability on it; but a camp
-stands in a small clearing of its own, so that what speaks for a clearing does not speak against a camp: from `CAMP` on
-it wins over any clearing. What a loser keeps elsewhere is dropped when it is but the fringe of what it lost (at least
-half of it within `FRINGE_PX`), and stays when it is clearly separate. Width tells a track from a clearing: the thin arms of a clearing's shape are
-contested apart from its body, so that a track that leads to a clearing, and that the clearing's evidence follows
-for a while, remains a track, and the clearing remains a clearing.
+stands in a small clearing of its own, so that what speaks for a clearing does not speak against a camp: from `CAMP`
+on it wins over any clearing. What a loser keeps elsewhere is dropped when it is but the fringe of what it lost (at
+least half of it within `FRINGE_PX`), and stays when it is clearly separate. Width tells a track from a clearing: the
+thin arms of a clearing's shape are contested apart from its body, so that a track that leads to a clearing, and that
+the clearing's evidence follows for a while, remains a track, and the clearing remains a clearing.
 """
 
 from dataclasses import dataclass, replace
@@ -116,7 +116,7 @@ def _arms(claim: Claim) -> NDArray[np.bool_]:
 
 
 def _winners(stretch: NDArray[np.intp], kind: NDArray[np.intp], probability: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The kind that wins each entry's stretch: a sure camp or the strongest mean, then widest claim, then first kind."""
+    """The kind that wins each entry's stretch: a sure camp, strongest mean, widest claim, first kind."""
     cell = stretch * len(KINDS) + kind
     size = (int(stretch.max()) + 1) * len(KINDS)
     count = np.bincount(cell, minlength=size).reshape(-1, len(KINDS))

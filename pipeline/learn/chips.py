@@ -167,7 +167,7 @@ def _changed(scene: _Scene, rng: np.random.Generator, surface: shapes.Surface) -
             new, share = landscapes.put(after, planted, keep=keep, rough=rough)
             asked[index] &= (share == 0) | ~_faint(after, new, kind)
             if kind == "camp":
-                asked[0] &= share < 0.05  # a camp stands in a small clearing of its own: neither is it one, nor is it none
+                asked[0] &= share < 0.05  # a camp stands in a small clearing of its own: neither one nor none
             shares[index] = np.maximum(shares[index], share)
             after = new
     return after, shares, asked
