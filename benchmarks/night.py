@@ -102,7 +102,7 @@ def _bare_s(material: Material, workers: int) -> float:
 
 
 def _decode(path: str) -> None:
-    with rasterio.Env(GDAL_CACHEMAX=64), rasterio.open(path) as source:
+    with rasterio.Env(GDAL_CACHEMAX=64_000_000), rasterio.open(path) as source:
         for _, window in source.block_windows(1):
             source.read(1, window=window)
 

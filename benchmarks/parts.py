@@ -15,7 +15,7 @@ from benchmarks.bars import Line
 from benchmarks.side_by_side import compare
 from pipeline import config
 from pipeline.detect import evidence
-from pipeline.normal import composite
+from pipeline.normal import ranks
 
 LOOKS = 12
 _ROWS = 16  # as many as the normal is built of at a time
@@ -39,7 +39,7 @@ def _median(rounds: int) -> Iterator[Line]:
         for band in range(2):
             for row in range(0, 1024, _ROWS):
                 part = filled[:, band, row : row + _ROWS]
-                found[band, row : row + _ROWS] = composite.middle(part)
+                found[band, row : row + _ROWS] = ranks.middle(part)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy tells of pixels that no look saw

@@ -31,7 +31,7 @@ from pipeline.sensors import BANDS, SENTINEL2
 
 HALO_PX = 138
 """What a look sees around its tile: the network's halo, residual clouds, dilation, shift and upsampling."""
-CACHE = {"GDAL_CACHEMAX": 64}
+CACHE = {"GDAL_CACHEMAX": 64_000_000}
 ADDED_DN = -1000
 _COMMON = [band.common for band in SENTINEL2.bands]
 

@@ -17,14 +17,13 @@ What happens to one pixel:
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import grid, schema
 from pipeline.config import NormalRules
-from pipeline.normal import seasonal
+from pipeline.normal import ranks, seasonal
 from pipeline.schema import Look, Normal, Reason
 from pipeline.sensors import BANDS, greenness
 
@@ -88,21 +87,6 @@ def build(
     return Normal(window, pixels, tuple(look.scene.scene_id for look in best), caution)
 
 
-def robust(stack: Floats) -> tuple[Floats, Floats]:
-    """Median and median absolute deviation over the first axis.
-
-    Args:
-        stack: (look, ...) float32; +inf is missing.
-
-    Returns:
-        (median, deviation), each (...) float32; NaN where all is missing. The same bits as `np.nanmedian`.
-    """
-    typical = middle(stack)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(stack - typical)  # inf stays inf, and NaN comes only where all is missing
-    return typical, middle(apart)
-
-
 def _check(looks: Sequence[Look], granule: grid.Granule, window: grid.Window) -> None:
     for look in looks:
         if look.scene.granule != granule or look.window != window:
@@ -145,11 +129,11 @@ def _contaminated(stack: Floats, used: Bools) -> Bools:
     number = np.count_nonzero(used, axis=0)
     with np.errstate(invalid="ignore"):
         white = np.where(used, blue - red / 2, missing)
-        dark_blue, dark_white = (_ranked(values, (number - 1) // 3) for values in (blue, white))
+        dark_blue, dark_white = (ranks.ranked(values, (number - 1) // 3) for values in (blue, white))
         cloud = (blue > dark_blue + _CLOUD_BLUE) & (
             white > dark_white + np.maximum(_CLOUD_WHITE, _CLOUD_SHARE * np.abs(dark_white))
         )
-        middle_nir, middle_swir = (middle(values) for values in (nir, swir))
+        middle_nir, middle_swir = (ranks.middle(values) for values in (nir, swir))
         shadow = (
             (nir < _SHADOW_SHARE * middle_nir)
             & (nir < middle_nir - _SHADOW_DROP)
@@ -168,7 +152,7 @@ def _statistics(stack: Floats, used: Bools, rules: NormalRules) -> tuple[Floats,
     median = np.empty((len(stack), *count.shape), np.float32)
     spread = np.empty_like(median)
     for band, values in enumerate(stack):
-        median[band], deviation = robust(np.where(used, values, np.float32(np.inf)))
+        median[band], deviation = ranks.robust(np.where(used, values, np.float32(np.inf)))
         spread[band] = np.maximum(_MAD_TO_SIGMA * deviation, floor)  # NaN, never seen, stays NaN
     return median, spread, count
 
@@ -177,96 +161,4 @@ def _barest(stack: Floats, used: Bools, count: NDArray[np.uint8]) -> Floats:
     """(y, x) float32: NDVI of the barest look but one; NaN where nothing is used."""
     green = np.where(used, greenness(np.where(used, stack, np.float32(1))), np.float32(np.inf))
     rank = np.where(count >= _SURE_OF_BARE, 1, 0)
-    return np.where(count > 0, _ranked(green, rank), np.float32(np.nan)).astype(np.float32)
-
-
-def middle(stack: Floats) -> Floats:
-    """(...) float32: median of the finite values over the first axis; NaN for none. The same bits as `np.nanmedian`.
-
-    What is missing stands in turn for more and for less than anything, so that the middle is at the same place for all
-    pixels: no more is sorted than decides it, and nothing is looked up pixel by pixel.
-    """
-    rows, odd = _balanced(stack)
-    spare = np.empty_like(rows[0])
-    for first, second, smaller, larger in _selection(len(rows)):
-        one, other = rows[first], rows[second]
-        if smaller and larger:
-            np.minimum(one, other, out=spare)
-            np.maximum(one, other, out=other)
-            rows[first], spare = spare, one
-        elif smaller:
-            np.minimum(one, other, out=one)
-        else:
-            np.maximum(one, other, out=other)
-    upper = len(rows) // 2
-    low, high = rows[max(0, upper - 1)], rows[upper]
-    if len(rows) % 2:
-        np.copyto(low, high, where=odd)
-    else:
-        np.copyto(high, low, where=odd)
-    with np.errstate(invalid="ignore"):
-        halved: Floats = (low + high) / np.float32(2)
-    halved[np.isinf(halved)] = np.nan
-    return halved
-
-
-def _balanced(stack: Floats) -> tuple[list[Floats], Bools]:
-    """The values with what is missing as +inf and -inf in turn; and where an odd number is there."""
-    rows: list[Floats] = []
-    fill = np.full(stack.shape[1:], np.inf, np.float32)
-    odd = np.full(fill.shape, bool(len(stack) % 2))
-    for values in stack:
-        missing = ~np.isfinite(values)
-        rows.append(np.where(missing, fill, values))
-        odd ^= missing
-        fill.view(np.uint32)[...] ^= missing.astype(np.uint32) << np.uint32(31)  # turns the sign
-    return rows, odd
-
-
-def _ranked(stack: Floats, position: NDArray[np.int64]) -> Floats:
-    """(...) float32: the value at `position` (0 is the smallest) over the first axis."""
-    return _pick(_ordered(stack), position)
-
-
-def _pick(ordered: Floats, position: NDArray[np.int64]) -> Floats:
-    picked: Floats = np.take_along_axis(ordered, np.clip(position, 0, len(ordered) - 1)[None], axis=0)[0]
-    return picked
-
-
-def _ordered(stack: Floats) -> Floats:
-    """Sorted over the first axis by a sorting network: whole rows are compared at once, unlike in `np.sort`."""
-    rows, spare = list(stack.copy()), np.empty(stack.shape[1:], stack.dtype)
-    for first, second in _network(len(stack)):
-        one, other = rows[first], rows[second]
-        np.minimum(one, other, out=spare)
-        np.maximum(one, other, out=other)
-        rows[first], spare = spare, one
-    return np.stack(rows)
-
-
-@lru_cache(maxsize=64)
-def _selection(size: int) -> tuple[tuple[int, int, bool, bool], ...]:
-    """Of the network, what decides the two middle places: pairs, and whether their smaller and larger value count."""
-    wanted, chosen = {max(0, size // 2 - 1), size // 2}, []
-    for first, second in reversed(_network(size)):
-        if first in wanted or second in wanted:
-            chosen.append((first, second, first in wanted, second in wanted))
-            wanted |= {first, second}
-    return tuple(reversed(chosen))
-
-
-@lru_cache(maxsize=64)
-def _network(size: int) -> tuple[tuple[int, int], ...]:
-    """Pairs to compare and exchange, in order: Batcher's odd-even merge sort (1968), doi:10.1145/1468075.1468121."""
-    pairs = []
-    span = 1
-    while span < size:
-        step = span
-        while step >= 1:
-            for start in range(step % span, size - step, 2 * step):
-                for index in range(start, min(start + step, size - step)):
-                    if index // (2 * span) == (index + step) // (2 * span):
-                        pairs.append((index, index + step))
-            step //= 2
-        span *= 2
-    return tuple(pairs)
+    return np.where(count > 0, ranks.ranked(green, rank), np.float32(np.nan)).astype(np.float32)

@@ -22,7 +22,8 @@ from pipeline.scenes import sign
 
 _GROUP_PX = 1024 * 1024  # strips are grouped up to this, so that a block is worth a request and a file
 _SMALL_PX = 256  # smaller tiles are grouped up to this side
-_GDAL = {
+_GDAL: dict[str, str | int] = {
+    "GDAL_CACHEMAX": 64_000_000,  # bytes; else 5 % of the machine's memory, for blocks that are read once
     "GDAL_HTTP_MULTIRANGE": "SERIAL",  # GDAL's retry does not cover its parallel ranges (D12)
     "GDAL_HTTP_MAX_RETRY": "2",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -100,7 +101,7 @@ def attempt(
     raise ReadError(message) from reason
 
 
-def _options(rules: config.Read, *, again: bool) -> dict[str, str]:
+def _options(rules: config.Read, *, again: bool) -> dict[str, str | int]:
     """GDAL's settings for one attempt."""
     options = _GDAL | {"GDAL_HTTP_RETRY_DELAY": str(rules.retry_delay_s), "GDAL_HTTP_TIMEOUT": str(rules.timeout_s)}
     if again:  # GDAL remembers failures: without this, a second try fails without a request

@@ -9,8 +9,6 @@ neighbouring windows agree bit for bit where they overlap.
 
 import logging
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,9 +20,10 @@ from scipy import ndimage
 from pipeline import config, schema
 from pipeline.errors import ReadError, SceneError
 from pipeline.grid import Granule, Window
-from pipeline.scenes import digital, resample
+from pipeline.scenes import resample, together
 from pipeline.scenes.blocks import BlockStore
 from pipeline.scenes.digital import Placed
+from pipeline.scenes.together import Finder
 from pipeline.schema import Inspected, Look, Part, Reason, Shift
 from pipeline.sensors import BANDS, SENTINEL2
 
@@ -34,7 +33,6 @@ _SATURATED_ABOVE = 1.6  # reflectance that no surface and no cloud reaches
 _SCL_CLOUD, _SCL_SHADOW, _SCL_SNOW, _SCL_SATURATED = (8, 9, 10), 3, 11, 1
 _SCL_CLEAR = 4  # stands for all classes that are used
 _UPSAMPLING_PX = 2
-_Finder = Callable[[str], Placed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
 
 def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> _Raw:
     classes_band = SENTINEL2.classes.name
-    find = _finder(part, granule, window, store, (*BANDS, classes_band))
+    find = together.finder(part, granule, (window, window.grown(_UPSAMPLING_PX)), store, (*BANDS, classes_band))
     values = _bands(part, offset_dn, window, find)
     placed = find(classes_band)
     # without a classification only the bands tell; the guard against the normal does the rest
@@ -156,10 +154,11 @@ def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, sto
         ReadError: a file could not be read.
         SceneError: a file is not on the granule's grid, or the part lacks a 10 m band.
     """
-    return _bands(part, offset_dn, window, _finder(part, granule, window, store, BANDS))
+    find = together.finder(part, granule, (window, window.grown(_UPSAMPLING_PX)), store, BANDS)
+    return _bands(part, offset_dn, window, find)
 
 
-def _bands(part: Part, offset_dn: int, window: Window, find: _Finder) -> NDArray[np.float32]:
+def _bands(part: Part, offset_dn: int, window: Window, find: Finder) -> NDArray[np.float32]:
     values = np.empty((len(BANDS), *window.shape), np.float32)
     for index, band in enumerate(SENTINEL2.bands):
         placed = find(band.name)
@@ -170,26 +169,6 @@ def _bands(part: Part, offset_dn: int, window: Window, find: _Finder) -> NDArray
         else:
             values[index] = np.nan
     return values
-
-
-def _finder(part: Part, granule: Granule, window: Window, store: BlockStore, names: tuple[str, ...]) -> _Finder:
-    """Reads a band by its name when it is asked for; remote ones all at once and beforehand."""
-
-    def read(name: str) -> Placed | None:
-        around = window if name == SENTINEL2.classes.name else window.grown(_UPSAMPLING_PX)
-        return digital.read_band(part, granule, around, name, store)
-
-    if not any("://" in asset.href for _, asset in part.assets):
-        return read
-    asked = {name: _pool().submit(read, name) for name in names}
-    wait(asked.values())  # also where one fails: nobody reads any more when this look is done
-    return lambda name: asked[name].result()
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    """One per process: its threads keep their connections."""
-    return ThreadPoolExecutor(len(SENTINEL2.bands) + 1, thread_name_prefix="read")
 
 
 def _reflectance(placed: Placed, offset_dn: int, window: Window) -> NDArray[np.float32]:
