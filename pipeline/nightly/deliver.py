@@ -181,7 +181,7 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], gathered: 
     with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
         for tile in known:
             try:
-                layers = task.read_layers(store.arrays / tiles[tile.key])
+                layers = task.read_layers(store.arrays, tiles[tile.key])
                 gathered.add(tile, layers.evidence)
                 for name, values in _tile_layers(tile, found, layers):
                     mosaics.add(name, tile, values)
