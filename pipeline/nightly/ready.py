@@ -51,7 +51,7 @@ def check(crew: OnDask, state: Path | Bucket, profiles: Iterable[Profile]) -> No
 
 
 def _shipped(model: str) -> None:
-    if not (card.BUILT_IN / model / card.CARD).is_file():
+    if card.folder_of(model, card.BUILT_IN).parent != card.BUILT_IN:
         raise ConfigError(
             f"detect.model: {model} is a folder of this machine, which workers that share only a bucket do not have; "
             "name a model that comes with Vanwatch, or put it into models/weights/ of what is installed on all machines"
