@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import re
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -151,7 +152,8 @@ class Bucket:
 
         remedy = "check its URL, AWS_ENDPOINT_URL and the AWS credentials in the environment"
         try:
-            store, key = self.client(patient=False), self.key(_PROBE)
+            store = self.client(patient=False)
+            key = self.key(f"{_PROBE}.{socket.gethostname()}.{os.getpid()}")  # workers ask all at once
             with self._told(""):
                 obstore.put(store, key, b"vanwatch")
                 obstore.get(store, key).bytes()

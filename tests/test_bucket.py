@@ -2,8 +2,10 @@
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,13 @@ def test_bucket_lists_files_and_folders_apart(store: objectstore.Server, tmp_pat
 def test_check_leaves_nothing_behind(store: objectstore.Server) -> None:
     place = store.place()
     place.check("state")
+    assert place.names() == ()
+
+
+def test_check_by_several_processes_at_once_disturbs_none(store: objectstore.Server) -> None:
+    place = store.place()
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        assert [asked.result() for asked in [pool.submit(place.check, "state") for _ in range(24)]] == [None] * 24
     assert place.names() == ()
 
 
