@@ -20,6 +20,7 @@ from shapely.geometry import box
 
 from benchmarks.bars import Line
 from pipeline import config, grid
+from pipeline.depot import Folder
 from pipeline.detect import evidence, marks
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Window
@@ -78,24 +79,26 @@ def synthetic(last: int) -> Iterator[Night]:
     rules, owned = config.Evidence(), np.ones((SIDE, SIDE), bool)
     known, measured = evidence.empty((SIDE, SIDE)), list[Night]()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tile.npz"
+        depot, name = Folder(Path(folder)), "tile.npz"
         for number in range(1, last + 2):
             look = drawn(number)
             if min(abs(number - wanted) for wanted in NIGHTS) > 1:
                 known = evidence.add(known, look, rules)
                 continue
-            state.save_arrays(path, arrays(known))
+            state.save_arrays(depot, name, arrays(known))
             times = [time.process_time()]
-            known = Evidence(**state.load_arrays(path))
+            known = Evidence(**state.load_arrays(depot, name))
             times.append(time.process_time())
             known = evidence.add(known, look, rules)
             times.append(time.process_time())
             marks.marks(known, TILE, owned, rules, (0.5, 0.5, 0.5))
             times.append(time.process_time())
-            state.save_arrays(path, arrays(known))
+            state.save_arrays(depot, name, arrays(known))
             times.append(time.process_time())
             size = sum(values.nbytes for values in arrays(known).values())
-            measured.append(Night(number, *np.diff(times).tolist(), path.stat().st_size / 1e6, size / 1e6))
+            measured.append(
+                Night(number, *np.diff(times).tolist(), (depot.path / name).stat().st_size / 1e6, size / 1e6)
+            )
             if number - 1 in NIGHTS:
                 yield _median(measured[-3:], number - 1)
 

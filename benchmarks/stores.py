@@ -30,6 +30,7 @@ import zarr
 from numpy.typing import NDArray
 
 from benchmarks.side_by_side import Row, compare
+from pipeline.depot import Folder
 from pipeline.ledger import database
 from pipeline.ledger.manifest import Done, Manifest
 from pipeline.ledger.nights import Books
@@ -77,7 +78,7 @@ class Contestant(Protocol):
 
 
 def _save(folder: Path, name: str, tile: int, night: int) -> None:
-    state.save_arrays(folder / name, arrays(tile, night))
+    state.save_arrays(Folder(folder), name, arrays(tile, night))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Files:
             before = books.load(as_of, scenes_since=FIRST)
             after = Manifest(as_of=as_of, tiles=names)
             books.commit(before, Done(after=after))
-        Store(self.folder).sweep(before, after)
+        Store(Folder(self.folder)).sweep(before, after)
 
     def prepare(self, night: int) -> None:
         """Write only."""
@@ -103,7 +104,7 @@ class Files:
 
     def _written(self, night: int, pool: ProcessPoolExecutor | None) -> dict[str, str]:
         names = {f"t{tile}": f"t{tile}.{night}.1.npz" for tile in range(TILES)}
-        folder = Store(self.folder).arrays
+        folder = self.folder / "arrays"
         _each(pool, _save, [(folder, names[f"t{tile}"], tile, night) for tile in range(TILES)])
         return names
 
@@ -111,7 +112,7 @@ class Files:
         """Ask the ledger, read the files."""
         with database.opened(database.default_url(self.folder)) as ledger:
             tiles = Books(ledger, "a").load(date.max, scenes_since=FIRST).tiles
-        return [state.load_arrays(Store(self.folder).arrays / name) for name in tiles.values()]
+        return [state.load_arrays(Store(Folder(self.folder)).arrays, name) for name in tiles.values()]
 
 
 def _put(root: Any, tile: int, night: int) -> None:

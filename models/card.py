@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 """Names of the files in a model folder."""
 
+BUILT_IN = Path(__file__).parent / "weights"
+"""The models that come with this package, wherever it is installed."""
+
 Use = Literal["environment", "research", "enforcement"]
 """What a deployment's alerts are for."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests import objectstore
+
 if TYPE_CHECKING:
     from tests.notify.servers import Hook, Mail
 
@@ -26,6 +28,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data (../shared/data) is not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def running_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[objectstore.Server]:
+    """A real object store; CI must have it."""
+    missing = objectstore.missing()
+    if missing and not os.environ.get("CI"):
+        pytest.skip(missing)
+    with objectstore.running(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture
+def store(running_store: objectstore.Server, monkeypatch: pytest.MonkeyPatch) -> objectstore.Server:
+    """The object store, with its credentials in this process's environment."""
+    for name, value in running_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return running_store
 
 
 @pytest.fixture(autouse=True)

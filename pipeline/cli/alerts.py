@@ -27,12 +27,11 @@ def verify(
 
     Example: vanwatch verify VW-6PLOMVNA --night 2026-05-01
     """
-    from pipeline.nightly import run
-    from pipeline.nightly import verify as packs
+    from pipeline.nightly import run, verified
 
     day = options.as_date(night, "--night") if night else None
     place = run.home(home)
-    found = packs.verify(out or place.out, alert_id, weights=place.weights, night=day, model=model)
+    found = verified.of_home(place, alert_id, out=out, night=day, model=model)
     if as_json:
         options.print_json(found)
     else:

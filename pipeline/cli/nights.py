@@ -58,6 +58,8 @@ def replay(
     from pipeline.nightly import run
 
     start, end = options.as_date(first, "--from"), options.as_date(last, "--to")
+    if out and out.parts[:1] == ("s3:",):
+        raise ConfigError(f"--out {out}: a replay goes to a folder, not to an object store; name a folder")
     folder = out or home / "out" / f"replay_{start}_{end}"
     place = run.Home(home, folder, folder / "state")
     report = run.replay(place, start, end, run.Options(tuple(aoi or ()), catalog, scheduler, workers))
@@ -133,9 +135,9 @@ def _print_nights(report: Any, *, as_json: bool) -> None:
         options.print_json(report)
         return
     for night in report.nights:
-        counts = night.counts or {}
+        counts, where = night.counts or {}, night.folder or night.url
         text = night.error or ", ".join(f"{value} {key}" for key, value in counts.items() if value)
-        print(f"{night.as_of} {night.aoi}: {text or 'nothing new'}" + (f" -> {night.folder}" if night.folder else ""))
+        print(f"{night.as_of} {night.aoi}: {text or 'nothing new'}" + (f" -> {where}" if where else ""))
         for line in night.failed:
             print(f"  failed: {line}", file=sys.stderr)
     for sent in report.told:

@@ -8,7 +8,8 @@ from the latter, which fails on the network folders that a cluster shares and le
 """
 
 import sqlite3
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,33 @@ class Database:
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def locked(self, names: Sequence[str]) -> Iterator[None]:
+        """One run at a time on each name, whatever machine it is on; locks go with the connection, however it ends.
+
+        SQLite has no such locks: there the state's folder is locked.
+
+        Raises:
+            ConfigError: another run holds one.
+            StateError: the database does not answer.
+        """
+        if self.engine.dialect.name != "postgresql":
+            yield
+            return
+        with self.engine.connect() as connection:
+            with self._told():
+                taken = text("SELECT pg_try_advisory_lock(:kind, :key)")
+                keys = [{"kind": _LOCK, "key": zlib.crc32(name.encode()) - 2**31} for name in names]
+                free = [bool(connection.scalar(taken, key)) for key in keys]
+                connection.commit()
+            try:
+                if not all(free):
+                    busy = names[free.index(False)]
+                    raise ConfigError(f"{self.shown}: another run is at work on {busy}; wait for it")
+                yield
+            finally:
+                connection.invalidate()
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Crops: what the network saw around each group of marks, kept from a tile's task until its night is published.
 
-In: the looks of one tile as they are judged, then its marks. Out: files in the night's scratch folder, one per group
-that tonight's looks have seen. Nothing downstream reads a scene again: evidence packs are made from these.
+In: the looks of one tile as they are judged, then its marks. Out: files in a depot of the night, one per group that
+tonight's looks have seen. Nothing downstream reads a scene again: evidence packs are made from these.
 
 Looks wait on the disk until all are judged, so that memory does not grow with their number.
 """
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.alerts import shapes
+from pipeline.depot import Depot
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
 from pipeline.schema import Change, Look, Normal
@@ -31,8 +32,9 @@ class Crop:
 
     window: Window
     """Where evidence and probabilities are given; looks and the normal reach further by the network's halo."""
-    path: Path
-    """Holds `scenes`, `owned`, `median`, `spread`, `before.NAME` of the evidence, and `NUMBER.NAME` of each look."""
+    depot: Depot
+    name: str
+    """File with `scenes`, `owned`, `median`, `spread`, `before.NAME` of the evidence, and `NUMBER.NAME` of looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ class Spool:
         self._scenes.append(seen.scene.scene_id)
         self._seen |= np.isfinite(found.probability).any(axis=0)
 
-    def cut(self, judged: Judged, target: Path) -> tuple[Crop, ...]:
+    def cut(self, judged: Judged, target: Depot) -> tuple[Crop, ...]:
         """Keep the surroundings of all groups that tonight's looks have seen, and let go of the rest.
 
         Args:
             judged: the tile.
-            target: folder of the night's crops.
+            target: for the night's crops.
         """
         try:
             return tuple(self._saved(judged, window, target) for window in self._windows(judged))
@@ -94,7 +96,7 @@ class Spool:
             if seen[members].any() and (len(members) >= least or around.clipped(tile.window) != around):
                 yield window
 
-    def _saved(self, judged: Judged, window: Window, target: Path) -> Crop:
+    def _saved(self, judged: Judged, window: Window, target: Depot) -> Crop:
         tile = judged.tile
         halo_px = (judged.normal.window.height - tile.window.height) // 2
         inner, outer = window.within(tile.window), window.grown(halo_px).within(judged.normal.window)
@@ -108,10 +110,10 @@ class Spool:
         for path in self._folder.iterdir():
             part = outer if path.name.endswith((".reflectance.npy", ".reason.npy")) else inner
             arrays[path.stem] = np.load(path, mmap_mode="r")[..., *part]
-        target.mkdir(parents=True, exist_ok=True)
-        path = target / f"{tile.key}.{window.row}_{window.col}.npz"
-        np.savez(path, **arrays)
-        return Crop(window, path)
+        name = f"{tile.key}.{window.row}_{window.col}.npz"
+        with target.writing(name) as handle:
+            np.savez(handle, **arrays)
+        return Crop(window, target, name)
 
 
 def layers_of(facts: Evidence | Change) -> dict[str, NDArray[Any]]:

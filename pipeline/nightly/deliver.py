@@ -197,7 +197,7 @@ def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], read: Read
     with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
         for tile in known:
             try:
-                layers = task.read_layers(store.arrays / tiles[tile.key])
+                layers = task.read_layers(store.arrays, tiles[tile.key])
                 normal = readings.normal_of(tile, store, plan.anchor, found.desk.aoi.profile)
                 read.add(tile, layers, normal)
                 for name, values in _tile_layers(tile, found, layers, normal):

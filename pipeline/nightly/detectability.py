@@ -16,6 +16,7 @@ import numpy as np
 from pipeline import config
 from pipeline.alerts import detections
 from pipeline.aoi import Aoi
+from pipeline.depot import Folder
 from pipeline.errors import ReadError, SceneError
 from pipeline.evaluate import detectability
 from pipeline.evaluate.detectability import Quiet, Report
@@ -69,7 +70,7 @@ def measure(place: Home, name: str, as_of: date, options: Options) -> Report:
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=place.out) as folder:
         scratch = Path(folder)
         with workers.connect(None, workers=options.workers, scratch=scratch) as crew:
-            desk = Desk(aoi, as_of, catalogs, state.Store(scratch / "state"), scratch, crew)
+            desk = Desk(aoi, as_of, catalogs, state.Store(Folder(scratch / "state")), scratch, crew)
             return _report(place, desk, options, crew)
 
 
@@ -159,6 +160,7 @@ def _tile_job(tile: Tile, weights: Path, desk: Desk, tonight: Plan) -> TileJob:
         weights=weights,
         store=desk.store,
         scratch=desk.scratch,
+        crops=desk.crops,
         before="",
     )
 

@@ -12,7 +12,7 @@ in blocks of 512 px, five scenes on two workers: at most 0.8 GB at a time of the
 
 Each block is decoded once as long as `look.touched` tells all that a look reads. If it told too little, a block would
 be decoded again, and nothing else would change. Runs that are killed leave their scratch folder to the next run, which
-deletes it first. On a cluster the home, and the scratch folder in it, is a folder that all machines share.
+deletes it first. All of this is for tasks that share the scratch folder with the driver; `scratch` tells of others.
 """
 
 from collections.abc import Sequence

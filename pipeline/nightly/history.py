@@ -1,12 +1,11 @@
 """The history of a granule: which earlier scenes tell what is normal, and the reference that scenes are judged by.
 
-In: scenes and the area. Out: judged scenes, and a reference file. Reads only sample windows.
+In: scenes and the area. Out: judged scenes, and a reference in a depot. Reads only sample windows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,31 @@ from rasterio import features
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.config import Profile
+from pipeline.depot import Depot
 from pipeline.grid import Granule, Window
-from pipeline.nightly import state
+from pipeline.nightly import scratch, state
+from pipeline.nightly.scratch import Scratch
 from pipeline.nightly.workers import Outcome, Workers
 from pipeline.normal import seasonal
-from pipeline.scenes import blocks, inspect
+from pipeline.scenes import inspect
 from pipeline.schema import Inspected, Reason, Scene
 
 MIN_HISTORY = 3
 """A median of fewer looks cannot outvote a missed cloud; new scenes wait until there are so many."""
 _THIN = 4  # every so many sampled pixels decide which scenes are worth reading
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the reference of a granule is kept."""
+
+    depot: Depot
+    file: str
+
+    @property
+    def exists(self) -> bool:
+        """True if there is one."""
+        return self.depot.exists(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +48,9 @@ class InspectJob:
     scene: Scene
     windows: tuple[Window, ...]
     profile: Profile
-    reference: Path | None
-    """File of `save_reference`; one that is not there means no reference."""
-    scratch: Path
+    reference: Kept | None
+    """Of `save_reference`; None means no reference."""
+    scratch: Scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +88,9 @@ class Past:
     scenes: tuple[Scene, ...]
     anchor: date
     profile: Profile
-    reference: Path
+    reference: Kept
     """Where the reference is written."""
-    scratch: Path
+    scratch: Scratch
 
 
 def gather(past: Past, crew: Workers, *, label: str) -> History:
@@ -115,7 +129,7 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     lost += [_lost(outcome) for outcome in outcomes if outcome.result is None]
     judged = tuple(o.result for o in outcomes if o.result is not None)
     if len(judged) < MIN_HISTORY:
-        past.reference.unlink()
+        past.reference.depot.delete([past.reference.file])
         return History((), tuple(lost))
     return History(judged, tuple(lost))
 
@@ -142,29 +156,28 @@ def _inside(past: Past, windows: Sequence[Window]) -> NDArray[np.bool_]:
 
 def sample(job: InspectJob) -> inspect.Samples:
     """Read a scene's sample windows."""
-    store = blocks.BlockStore(job.scratch, job.profile.read)
-    return inspect.read_samples(job.scene, job.windows, store=store)
+    return inspect.read_samples(job.scene, job.windows, store=scratch.store(job.scratch, job.profile.read))
 
 
 def judge(job: InspectJob) -> Inspected:
     """Decide offset and shift of a scene against the reference of its granule."""
-    reference = load_reference(job.reference) if job.reference and job.reference.is_file() else None
+    reference = load_reference(job.reference) if job.reference else None
     return inspect.inspect(sample(job), reference, profile=job.profile)
 
 
-def save_reference(path: Path, reference: inspect.Reference) -> None:
-    """Write a reference aside and rename."""
+def save_reference(kept: Kept, reference: inspect.Reference) -> None:
+    """Write a reference: its file is whole or absent."""
     windows = np.array([(w.row, w.col, w.height, w.width) for w in reference.windows], np.int64)
     names = np.array(reference.scene_ids, dtype=np.str_)
-    state.save_arrays(path, {"windows": windows, "median": reference.median, "scene_ids": names})
+    state.save_arrays(kept.depot, kept.file, {"windows": windows, "median": reference.median, "scene_ids": names})
 
 
-def load_reference(path: Path) -> inspect.Reference:
+def load_reference(kept: Kept) -> inspect.Reference:
     """Read what `save_reference` wrote.
 
     Raises:
         StateError: the file is broken.
     """
-    values = state.load_arrays(path, remedy="delete it: the next night makes it again")
+    values = state.load_arrays(kept.depot, kept.file, remedy="delete it: the next night makes it again")
     windows = tuple(Window(*(int(number) for number in row)) for row in values["windows"])
     return inspect.Reference(windows, values["median"], tuple(str(name) for name in values["scene_ids"]))

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 from rasterio import features
 from scipy import ndimage
 
-from models import card
 from pipeline import grid, schema
 from pipeline.alerts import detections
 from pipeline.detect import change, detector, evidence, marks, opinion
 from pipeline.evaluate.detectability import GROUNDS, Trial
 from pipeline.learn import grounds, planting
 from pipeline.learn.planting import Bed, Put, Wish
-from pipeline.nightly import task
+from pipeline.nightly import scratch, task
 from pipeline.nightly.task import TileJob
-from pipeline.scenes import blocks, look, residual
+from pipeline.scenes import look, residual
 from pipeline.schema import KINDS, Detection, Look, Normal, Reason
 
 Array = NDArray[np.float32]
@@ -110,8 +109,8 @@ def run(job: PlantJob) -> PlantAnswer:
 def _site(job: PlantJob) -> _Site:
     """The tile with its normal and the newest looks that see enough of it."""
     told = job.tile
-    store = blocks.BlockStore(told.scratch, told.profile.read)
-    network = detector.cached(str(card.folder_of(told.profile.detect.model, told.weights)))
+    store = scratch.store(told.scratch, told.profile.read)
+    network = detector.cached(told.model)
     window = task.around(told.tile, network.halo_px)
     normal = task.normal_for(told, window, store)
     owned, core = told.tile.owned(), told.tile.window.within(window)

@@ -26,6 +26,7 @@ import pipeline
 from models.card import ModelCard, folder_of
 from pipeline import grid
 from pipeline.alerts import record
+from pipeline.depot import Folder
 from pipeline.nightly import crops, parts, state
 from pipeline.nightly.parts import Part, Table
 from pipeline.nightly.plan import Desk, Plan
@@ -95,14 +96,14 @@ def versions() -> dict[str, Any]:
     """What the code was that ran."""
     return {
         "vanwatch": pipeline.__version__,
-        "source_sha256": _source_sha256(),
+        "source_sha256": source_sha256(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
 
 
 @lru_cache(maxsize=1)
-def _source_sha256() -> str:
+def source_sha256() -> str:
     """Fingerprint of all modules of this project, as installed."""
     digest = hashlib.sha256()
     for package in (pipeline, models):
@@ -235,4 +236,4 @@ def _write_part(part: Part, folder: Path) -> None:
         packs.write_raster(folder / f"mask_{number}.tif", layers.pop("reason")[None], ("reason",), place)
         packs.write_raster(folder / f"probability_{number}.tif", layers.pop("probability"), KINDS, place)
         kept |= {f"{number}.{name}": values for name, values in layers.items()}
-    state.save_arrays(folder / "evidence.npz", kept)
+    state.save_arrays(Folder(folder), "evidence.npz", kept)

@@ -165,7 +165,7 @@ def _hull(windows: Iterable[Window]) -> Window:
 
 
 def _load(crop: Crop) -> Layers:
-    with np.load(crop.path, allow_pickle=False) as archive:
+    with crop.depot.reading(crop.name) as handle, np.load(handle, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 

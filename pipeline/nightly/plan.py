@@ -15,8 +15,10 @@ from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
 from pipeline.catalog import complete, merge
 from pipeline.config import PATCH_PX, Catalog
+from pipeline.depot import Depot, Folder
 from pipeline.grid import Granule, Tile
 from pipeline.nightly import entries, history, state, task
+from pipeline.nightly.scratch import Own, Scratch
 from pipeline.nightly.workers import Workers
 from pipeline.normal import keep, seasonal
 from pipeline.notify.groups import Group
@@ -68,6 +70,18 @@ class Desk:
     workers: Workers
     groups: tuple[Group, ...] = ()
     """Who is told of the night."""
+    apart: bool = False
+    """True where tasks share no folder with this process: they have scratch folders of their own."""
+
+    @property
+    def tasks_scratch(self) -> Scratch:
+        """Where tasks keep what they do not need tomorrow."""
+        return Own(f"{self.aoi.id}.{self.as_of}") if self.apart else self.scratch
+
+    @property
+    def crops(self) -> Depot:
+        """Where tasks leave what the network saw around marks."""
+        return self.store.crops if self.apart else Folder(self.scratch / "crops")
 
 
 def scenes_since(desk: Desk) -> date:
@@ -143,14 +157,14 @@ def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
     if not before.granules:
         return False
     granules = [grid.granule(name) for name in before.granules]
-    if not all(_reference_path(desk.store, g, anchor).exists() for g in granules):
+    if not all(_reference(desk.store, g, anchor).exists for g in granules):
         return False
-    keys = [task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles_of(desk.aoi, granules)]
-    return all(keep.exists(desk.store.normals, key) for key in keys)
+    keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles_of(desk.aoi, granules))
+    return keep.all_kept(desk.store.normals, keys)
 
 
-def _reference_path(store: state.Store, granule: Granule, anchor: date) -> Path:
-    return store.normals / f"reference_{granule.mgrs}_{anchor.isoformat()}.npz"
+def _reference(store: state.Store, granule: Granule, anchor: date) -> history.Kept:
+    return history.Kept(store.normals, f"reference_{granule.mgrs}_{anchor.isoformat()}.npz")
 
 
 def _area(granule: Granule, tiles: Iterable[Tile]) -> BaseGeometry:
@@ -168,8 +182,8 @@ def _histories(
             scenes=tuple(scene for scene in scenes if scene.granule == granule),
             anchor=anchor,
             profile=desk.aoi.profile,
-            reference=_reference_path(desk.store, granule, anchor),
-            scratch=desk.scratch,
+            reference=_reference(desk.store, granule, anchor),
+            scratch=desk.tasks_scratch,
         )
         found[granule] = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
     return found
@@ -188,14 +202,15 @@ def _new(
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
         windows = inspect.sample_windows(granule, _area(granule, tiles))
-        reference = _reference_path(desk.store, granule, anchor)
+        known = _reference(desk.store, granule, anchor)
+        reference = known if known.exists else None
         mine = [scene for scene in fresh if scene.granule == granule]
-        jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.scratch) for scene in mine]
+        jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.tasks_scratch) for scene in mine]
     new: dict[Granule, list[Inspected]] = {}
     for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
         scene = outcome.job.scene
         entry = ledger[scene.scene_id] = entries.of_look(scene, desk.as_of, before.ledger.get(scene.scene_id, {}))
-        compared = outcome.job.reference is not None and outcome.job.reference.is_file()
+        compared = outcome.job.reference is not None
         if outcome.result is None:  # what cannot be told without other scenes is asked again when there are some
             state_of = ("refused" if compared else "waiting") if outcome.final else "failed"
             entry |= {"state": state_of, "why": outcome.error}

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline import grid
 from pipeline.alerts import detections, kinds, merge, record
 from pipeline.config import Profile
+from pipeline.depot import Folder
 from pipeline.detect import change, evidence
 from pipeline.detect import marks as adding
 from pipeline.detect.detector import Detector
@@ -107,7 +108,7 @@ def _part(folder: Path, told: dict[str, Any]) -> OpenedPart:
         looks=tuple(told["looks"]),
         seam=shapely.from_wkb(told["seam"]),
         folder=folder,
-        kept=state.load_arrays(folder / "evidence.npz", remedy="restore it from a backup"),
+        kept=state.load_arrays(Folder(folder), "evidence.npz", remedy="restore it from a backup"),
     )
 
 

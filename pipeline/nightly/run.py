@@ -1,6 +1,6 @@
 """The verbs: one night over all AOIs, and a replay of many nights.
 
-In: a home, a date and options. Out: files under `out/`, the state, and a `Report`. A failing tile or AOI is recorded
+In: a home, a date and options. Out: results, the state, and a `Report`. A failing tile or AOI is recorded
 and the rest is delivered.
 """
 
@@ -14,12 +14,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from models.card import BUILT_IN
 from pipeline import aoi as areas
 from pipeline import config, deployment, disk
 from pipeline.alerts import record
 from pipeline.aoi import Aoi
+from pipeline.bucket import Bucket
 from pipeline.catalog import search
 from pipeline.config import Catalog
+from pipeline.depot import Depot, Folder
 from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.grid import Granule, Tile
 from pipeline.ledger import database
@@ -33,6 +36,7 @@ from pipeline.nightly import (
     grounds,
     news,
     plan,
+    ready,
     state,
     task,
     telling,
@@ -41,11 +45,12 @@ from pipeline.nightly import (
     workers,
 )
 from pipeline.nightly.plan import Desk, Plan
+from pipeline.nightly.state import Store
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.telling import Sent
-from pipeline.nightly.workers import Outcome, Workers
+from pipeline.nightly.workers import OnDask, Outcome, Workers
 from pipeline.notify.groups import NOBODY, Groups
-from pipeline.publish import collection, index
+from pipeline.publish import collection, index, sending
 from pipeline.scenes import blocks
 from pipeline.schema import Inspected
 
@@ -54,7 +59,7 @@ Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
 """An AOI, and its catalogues in fail-over order."""
 ALARM = 3
 """Exit code of a night that was done whole while an AOI is blind, or its catalogue silent, for longer than allowed."""
-BUILT_IN_WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
+BUILT_IN_WEIGHTS = BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,10 @@ class Home:
     weights: Path = BUILT_IN_WEIGHTS
     database: str = ""
     """URL of the ledger; empty for a file in the state folder."""
+    state_bucket: Bucket | None = None
+    """Where the arrays are, if not in `state`."""
+    out_bucket: Bucket | None = None
+    """Where results go; `out` is then only where they are built."""
 
     @property
     def aois(self) -> Path:
@@ -77,6 +86,11 @@ class Home:
     def configs(self) -> Path:
         """Folder of the profiles and catalogues."""
         return self.folder / "configs"
+
+    def store(self, aoi_id: str) -> Store:
+        """Where the arrays of an AOI are."""
+        depot: Depot = self.state_bucket or Folder(self.state)
+        return Store(depot.below(aoi_id))
 
     @property
     def ledger(self) -> str:
@@ -91,7 +105,14 @@ def home(folder: Path) -> Home:
         ConfigError: that file is wrong.
     """
     told = deployment.load(folder)
-    return Home(folder, told.out, told.state, database=told.database)
+    return Home(
+        folder,
+        told.out,
+        told.state,
+        database=told.database,
+        state_bucket=told.state_bucket,
+        out_bucket=told.out_bucket,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +142,9 @@ class AoiReport:
     counts: dict[str, int] | None = None
     """Alerts by status, scenes used and refused, tiles."""
     folder: Path | None = None
-    """Where the results lie."""
+    """Where the results lie on this machine."""
+    url: str = ""
+    """Where they lie in an object store."""
     alarms: tuple[str, ...] = ()
     """What somebody should look into: the AOI is blind, or its catalogue silent, for longer than its profile allows."""
 
@@ -248,16 +271,25 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
         crew = stack.enter_context(_connected(place, options)) if options.scheduler else None
         if database.file_of(place.ledger) is None:
             database.check(place.ledger)
+        for name, bucket in (("state", place.state_bucket), ("out", place.out_bucket)):
+            if bucket:
+                bucket.check(name)
         stack.enter_context(state.locked(place.state))
         books = stack.enter_context(database.opened(place.ledger))
+        stack.enter_context(books.locked([item.id for item, _ in chosen]))
         for item, _ in chosen:
-            state.Store(place.state / item.id).refuse_earlier_form()
+            place.store(item.id).refuse_earlier_form()
             Books(books, item.id).load(nights[0], scenes_since=nights[0])
+        if isinstance(crew, OnDask):
+            ready.check(crew, place.state_bucket or place.state, [item.profile for item, _ in chosen])
         crew = crew or stack.enter_context(_connected(place, options))
         report = Report(tuple(_nights(place, nights, chosen, (crew, books, groups))))
         if groups.groups:
             report = replace(report, told=telling.after(books, groups, report.nights))
-        if any(night.folder for night in report.nights):
+        if place.out_bucket and any(night.url for night in report.nights):
+            sending.front(place.out_bucket, place.out)
+            shutil.rmtree(place.out, ignore_errors=True)
+        elif any(night.folder for night in report.nights):
             index.write(place.out)
             collection.write(place.out)
         return report
@@ -272,10 +304,12 @@ def _nights(
 ) -> list[AoiReport]:
     crew, ledger, groups = tools
     reports = []
+    elsewhere = isinstance(crew, OnDask) and crew.elsewhere
     for day in days:
         for item, catalogs in chosen:
-            store, scratch = state.Store(place.state / item.id), place.state / "scratch" / item.id
-            desk = Desk(item, day, catalogs, store, scratch, crew, groups=groups.groups)
+            store, scratch = place.store(item.id), place.state / "scratch" / item.id
+            apart = elsewhere and place.state_bucket is not None
+            desk = Desk(item, day, catalogs, store, scratch, crew, groups=groups.groups, apart=apart)
             books = Books(ledger, item.id)
             report = _guarded(place, desk, books)
             if report.error:
@@ -288,6 +322,8 @@ def _nights(
 def _guarded(place: Home, desk: Desk, books: Books) -> AoiReport:
     """One AOI's failure is its own."""
     shutil.rmtree(desk.scratch, ignore_errors=True)
+    if place.out_bucket:
+        shutil.rmtree(place.out, ignore_errors=True)
     try:
         with disk.writing(desk.scratch):
             desk.scratch.mkdir(parents=True, exist_ok=True)
@@ -307,13 +343,14 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     started = time.perf_counter()
     before = books.load(desk.as_of, scenes_since=plan.scenes_since(desk))
     attempt = books.attempt(desk.as_of)
+    if place.out_bucket:
+        sending.fetch_edited(place.out_bucket, place.out, desk.aoi.id)
     unread = typed.gather(place.out, desk.aoi.id, books.database, as_of=desk.as_of)
     tonight = plan.make(desk, before)
     jobs = _jobs(place, desk, tonight, (before, attempt))
     planned = time.perf_counter()
-    store = blocks.BlockStore(desk.scratch, desk.aoi.profile.read)
-    eviction = evict.Eviction(jobs, store, halo_px=deliver.card_of(place.weights, desk.aoi).halo_px)
-    outcomes = desk.workers.run(task.run, jobs, label=f"{desk.aoi.id}: tiles", done=eviction.done)
+    done_with = None if desk.apart else _eviction(place, desk, jobs).done
+    outcomes = desk.workers.run(task.run, jobs, label=f"{desk.aoi.id}: tiles", done=done_with)
     worked = time.perf_counter()
     answers = [outcome.result for outcome in outcomes if outcome.result is not None]
     failed = tuple(f"tile {o.job.tile.key}: {o.error}" for o in outcomes if o.result is None)
@@ -332,6 +369,9 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     )
     night = blindness.watched(night, books)
     published = deliver.publish(night, out=place.out, weights=place.weights)
+    url = ""
+    if place.out_bucket:
+        url = sending.send(published.folder, place.out_bucket, as_of=desk.as_of.isoformat(), aoi=desk.aoi.id)
     done = Done(
         after=replace(published.after, clear_days=blindness.clear_days(night)),
         attempt=attempt,
@@ -349,7 +389,13 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     alarms = tuple(alarm.text for alarm in night.outlook.alarms)
     for line in alarms:
         log.warning("%s", line)
-    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, published.counts, published.folder, alarms)
+    where = None if url else published.folder
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, published.counts, where, url, alarms)
+
+
+def _eviction(place: Home, desk: Desk, jobs: list[TileJob]) -> evict.Eviction:
+    store = blocks.BlockStore(desk.scratch, desk.aoi.profile.read)
+    return evict.Eviction(jobs, store, halo_px=deliver.card_of(place.weights, desk.aoi).halo_px)
 
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:
@@ -365,9 +411,10 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, i
             anchor=tonight.anchor,
             history=history.get(tile.granule, ()),
             new=_scenes_for(tile, tonight, before),
-            weights=place.weights,
+            weights=None if desk.apart else place.weights,
             store=desk.store,
-            scratch=desk.scratch,
+            scratch=desk.tasks_scratch,
+            crops=desk.crops,
             before=before.tiles.get(tile.key, ""),
             places=places.get(tile.key, ()),
             attempt=attempt,

@@ -1,9 +1,9 @@
 """The arrays that one night leaves to the next, and the lock of a run.
 
-`state/<aoi>/arrays/` holds a file per tile under the name of its night; none is ever changed in place. The ledger names
-those of the last whole night, in one transaction: so arrays and ledger change together or not at all. A run that is
-killed leaves files that nothing names, and the next one sweeps them. Those of the night before are kept too: running
-the same night again starts from there and gives the same result.
+`<aoi>/arrays/` in the state, a folder or a bucket, holds a file per tile under the name of its night; none is ever
+changed in place. The ledger names those of the last whole night, in one transaction: so arrays and ledger change
+together or not at all. A run that is killed leaves files that nothing names, and the next one sweeps them. Those of the
+night before are kept too: running the same night again starts from there and gives the same result.
 """
 
 import fcntl
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import disk
+from pipeline.depot import Depot
 from pipeline.errors import ConfigError, StateError
 from pipeline.ledger.manifest import Manifest
 
@@ -32,45 +33,46 @@ __all__ = ["Manifest", "Store", "arrays_name", "load_arrays", "locked", "save_ar
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The folder of one AOI's arrays."""
+    """Where one AOI's arrays are kept."""
 
-    folder: Path
+    depot: Depot
 
     @property
-    def arrays(self) -> Path:
+    def arrays(self) -> Depot:
         """Where tasks write the arrays of a night."""
-        return self.folder / "arrays"
+        return self.depot.below("arrays")
 
     @property
-    def normals(self) -> Path:
+    def normals(self) -> Depot:
         """Where normals are kept; they can always be rebuilt."""
-        return self.folder / "normals"
+        return self.depot.below("normals")
+
+    @property
+    def crops(self) -> Depot:
+        """Where tasks leave crops for a driver that shares no folder with them, until the night is published."""
+        return self.depot.below("crops")
 
     def refuse_earlier_form(self) -> None:
         """Raise ConfigError where a version without a database has left its state."""
-        old = self.folder / "night.json"
-        if old.exists():
+        if self.depot.exists("night.json"):
             raise ConfigError(
-                f"{old}: is the state of a version that had no database; move {self.folder} away, and make the state "
-                "again by running the nights since then with 'vanwatch nightly --as-of DATE', oldest first"
+                f"{self.depot}/night.json: is the state of a version that had no database; move {self.depot} away, and "
+                "make the state again by running the nights since then with 'vanwatch nightly --as-of DATE', oldest "
+                "first"
             )
 
     def sweep(self, before: Manifest, after: Manifest) -> None:
-        """Drop arrays that neither night names, and normals of earlier periods.
+        """Drop arrays that neither night names, normals of earlier periods, and crops.
 
         Raises:
-            WriteError: the folder cannot be written to.
+            WriteError: the state cannot be written to.
         """
         named = {*before.tiles.values(), *after.tiles.values()}
-        with disk.writing(self.folder):
-            for path in self.arrays.glob("*"):
-                if path.name not in named:
-                    path.unlink(missing_ok=True)
-            dated = {path: _anchor(path.name) for path in self.normals.glob("*")}
-            newest = max(dated.values(), default="")
-            for path, anchor in dated.items():
-                if anchor < newest or path.name.startswith("."):  # the latter is what a killed run left
-                    path.unlink(missing_ok=True)
+        self.arrays.delete(name for name in self.arrays.names() if name not in named)
+        self.crops.delete(self.crops.names())
+        dated = {name: _anchor(name) for name in self.normals.names()}
+        newest = max(dated.values(), default="")  # a dot begins the name of what a killed run left
+        self.normals.delete(name for name, anchor in dated.items() if anchor < newest or name.startswith("."))
 
 
 def arrays_name(tile_key: str, as_of: date, attempt: int) -> str:
@@ -106,13 +108,13 @@ def locked(folder: Path) -> Iterator[None]:
             handle.truncate(0)
 
 
-def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays aside, flush, and rename: the file is whole or absent.
+def save_arrays(depot: Depot, file: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays: the file is whole or absent.
 
     Raises:
-        WriteError: the disk is full, or the folder cannot be written to.
+        WriteError: the disk is full, or the depot cannot be written to.
     """
-    with disk.whole(path) as handle, zipfile.ZipFile(handle, "w") as archive:
+    with depot.writing(file) as handle, zipfile.ZipFile(handle, "w") as archive:
         for name, values in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
@@ -120,21 +122,24 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
-def load_arrays(path: Path, *, remedy: str = "restore it from a backup, or replay the AOI") -> dict[str, NDArray[Any]]:
+def load_arrays(
+    depot: Depot, file: str, *, remedy: str = "restore it from a backup, or replay the AOI"
+) -> dict[str, NDArray[Any]]:
     """Read what `save_arrays` wrote.
 
     Args:
-        path: the file.
+        depot: where it is.
+        file: its name.
         remedy: what to do if it is damaged, for the message.
 
     Raises:
         StateError: the file is missing or broken.
     """
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+        with depot.reading(file) as handle, np.load(handle, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
-        raise StateError(f"{path}: not readable ({err}); {remedy}") from err
+        raise StateError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
 
 
 def _anchor(name: str) -> str:

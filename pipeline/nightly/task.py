@@ -1,7 +1,7 @@
 """One tile on one night: the work of one Dask task.
 
-In: a `TileJob` of plain facts. Out: a `TileAnswer` with the marks; arrays go to files. Assumes nothing about the
-machine but the folders that the job names.
+In: a `TileJob` of plain facts. Out: a `TileAnswer` with the marks; arrays go to a depot. Assumes nothing about the
+machine but what the job names.
 """
 
 import hashlib
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from models import card
 from pipeline.config import Profile
+from pipeline.depot import Depot
 from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import crops, grounds, latest, state
+from pipeline.nightly import crops, grounds, latest, scratch, state
 from pipeline.nightly.latest import Latest
+from pipeline.nightly.scratch import Scratch
 from pipeline.normal import composite, keep
 from pipeline.scenes import blocks, look, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
@@ -43,11 +45,13 @@ class TileJob:
     """Scenes to build the normal from; empty where one is kept already."""
     new: tuple[Inspected, ...]
     """Scenes to look at, oldest first."""
-    weights: Path
-    """Folder of the model cards and weights."""
+    weights: Path | None
+    """Folder of the model cards and weights; None for those that come with this project, wherever it is installed."""
     store: state.Store
-    scratch: Path
-    """Folder for decoded blocks."""
+    scratch: Scratch
+    """For decoded blocks and looks."""
+    crops: Depot
+    """Where what the network saw around marks is left."""
     before: str
     """File of the tile's arrays after the night before; empty on the first night."""
     places: tuple[grounds.Place, ...] = ()
@@ -57,6 +61,11 @@ class TileJob:
     again: tuple[date, ...] = ()
     """UTC days of scenes whose looks are forgotten first: all scenes of these days are in `new` once more, since one of
     them has a better revision."""
+
+    @property
+    def model(self) -> str:
+        """Folder of the model, on the machine where this is asked."""
+        return str(card.folder_of(self.profile.detect.model, self.weights or card.BUILT_IN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +112,12 @@ def run(job: TileJob) -> TileAnswer:
         ReadError, SceneError, StateError, ModelError: the tile cannot be done tonight; the night before stays.
     """
     clock = _Clock()
-    blockstore = blocks.BlockStore(job.scratch, job.profile.read)
-    network = detector.cached(str(card.folder_of(job.profile.detect.model, job.weights)))
+    blockstore = scratch.store(job.scratch, job.profile.read)
+    network = detector.cached(job.model)
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
     layers = _without(load_layers(job), job.again)
-    before, spool = layers.evidence, crops.Spool(job.scratch / "spool" / job.tile.key, job.tile)
+    before, spool = layers.evidence, crops.Spool(blockstore.folder / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
     inner = near(job.tile, network.halo_px)
@@ -134,13 +143,13 @@ def run(job: TileJob) -> TileAnswer:
     new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
     name = new if job.new or not job.before else job.before
     if name != job.before:
-        save_layers(job.store.arrays / name, layers)
+        save_layers(job.store.arrays, name, layers)
     clock.lap("save")
     thresholds = job.profile.rules.thresholds(network.card.thresholds)
     marked = marks.marks(layers.evidence, job.tile, owned, job.profile.evidence, thresholds)
     haloed = normal.cropped(job.tile.window.grown(network.halo_px))
     judged = crops.Judged(job.tile, owned, haloed, before, marked, job.profile.rules)
-    cut = spool.cut(judged, job.scratch / "crops")
+    cut = spool.cut(judged, job.crops)
     clock.lap("crops")
     stats = asdict(blockstore.stats)
     return TileAnswer(
@@ -194,22 +203,22 @@ def load_layers(job: TileJob) -> Layers:
     shape = job.tile.window.shape
     if not job.before:
         return Layers(evidence.empty(shape), latest.never(shape))
-    return read_layers(job.store.arrays / job.before)
+    return read_layers(job.store.arrays, job.before)
 
 
-def read_layers(path: Path) -> Layers:
+def read_layers(depot: Depot, file: str) -> Layers:
     """Read what `save_layers` wrote."""
-    values = state.load_arrays(path)
+    values = state.load_arrays(depot, file)
     known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
     return Layers(Evidence(**known), Latest(**newest))
 
 
-def save_layers(path: Path, layers: Layers) -> None:
-    """Write a tile's arrays aside and rename."""
+def save_layers(depot: Depot, file: str, layers: Layers) -> None:
+    """Write a tile's arrays: the file is whole or absent."""
     arrays: dict[str, NDArray[Any]] = {
         field.name: getattr(part, field.name) for part in (layers.evidence, layers.latest) for field in fields(part)
     }
-    state.save_arrays(path, arrays)
+    state.save_arrays(depot, file, arrays)
 
 
 def _without(layers: Layers, days: tuple[date, ...]) -> Layers:

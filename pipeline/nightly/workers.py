@@ -83,6 +83,15 @@ class OnDask:
     """Jobs on a Dask scheduler, at most a few per worker waiting there at a time."""
 
     client: Any
+    elsewhere: bool = False
+    """True where the workers may be on other machines."""
+
+    def everywhere(self, ask: Callable[..., R], *arguments: Any) -> dict[str, R | Exception]:
+        """What each worker answers, or the error that it met, by its address."""
+        found: dict[str, R | Exception] = self.client.run(ask, *arguments, on_error="return")
+        if not found:
+            log.warning("no worker has joined the scheduler yet; waiting for one")
+        return found
 
     def run(
         self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
@@ -161,7 +170,7 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
     with dask.config.set({"temporary-directory": str(scratch)}):
         if scheduler is not None:
             with _client(scheduler) as client:
-                yield OnDask(client)
+                yield OnDask(client, elsewhere=True)
             return
         count = workers or len(os.sched_getaffinity(0))
         cluster = LocalCluster(

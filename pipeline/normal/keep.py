@@ -1,6 +1,6 @@
-"""Normals on disk, so that a night does not build them again.
+"""Normals kept, so that a night does not build them again.
 
-In: a folder, a key and a `Normal`. Out: the same `Normal`, bit for bit. Nothing kept here is needed: what is lost or
+In: a depot, a key and a `Normal`. Out: the same `Normal`, bit for bit. Nothing kept here is needed: what is lost or
 broken is rebuilt from scenes. One `.npz` file each, not compressed: reflectance hardly shrinks, and reading is what
 every night does. The archive's own CRC-32 of every array tells a broken file.
 """
@@ -8,13 +8,14 @@ every night does. The archive's own CRC-32 of every array tells a broken file.
 import json
 import re
 import zipfile
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from pipeline import disk, grid
+from pipeline import grid
+from pipeline.depot import Depot
 from pipeline.errors import StateError
 from pipeline.schema import Normal
 
@@ -28,27 +29,27 @@ _LAYERS = {
 }
 
 
-def save(folder: Path, key: str, normal: Normal) -> None:
-    """Write a normal aside, flush, and rename: the file is whole or absent.
+def save(depot: Depot, key: str, normal: Normal) -> None:
+    """Write a normal: the file is whole or absent.
 
     Args:
-        folder: made if absent.
+        depot: where to.
         key: letters, digits, `.`, `_` and `-`; an older normal under the same key is replaced.
         normal: what to keep.
 
     Raises:
         ValueError: the key cannot be a file name.
-        WriteError: the disk is full, or the folder cannot be written to.
+        WriteError: the disk is full, or the depot cannot be written to.
     """
-    with disk.whole(_path(folder, key)) as handle:
+    with depot.writing(_name(key)) as handle:
         np.savez(handle, meta=np.frombuffer(_meta(normal).encode(), np.uint8), **_arrays(normal))
 
 
-def load(folder: Path, key: str) -> Normal | None:
+def load(depot: Depot, key: str) -> Normal | None:
     """Read a normal.
 
     Args:
-        folder: as given to `save`.
+        depot: as given to `save`.
         key: as given to `save`.
 
     Returns:
@@ -58,30 +59,30 @@ def load(folder: Path, key: str) -> Normal | None:
         StateError: the file is broken or of another version; the message names it.
         ValueError: the key cannot be a file name.
     """
-    path = _path(folder, key)
-    if not path.exists():
-        return None
+    name = _name(key)
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+        with depot.reading(name) as handle, np.load(handle, allow_pickle=False) as archive:
             values = {name: archive[name] for name in archive.files}
         return _normal(values)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as err:
-        raise StateError(f"{path}: not readable ({err}); delete it; it is rebuilt") from err
+        raise StateError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
 
 
-def exists(folder: Path, key: str) -> bool:
-    """True if something is kept under the key; whether it is whole, only `load` tells.
+def all_kept(depot: Depot, keys: Iterable[str]) -> bool:
+    """True if something is kept under each key; whether it is whole, only `load` tells.
 
     Raises:
-        ValueError: the key cannot be a file name.
+        ValueError: a key cannot be a file name.
     """
-    return _path(folder, key).exists()
+    return {_name(key) for key in keys} <= set(depot.names())
 
 
-def _path(folder: Path, key: str) -> Path:
+def _name(key: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", key):
         raise ValueError(f"{key!r} cannot name a file; use letters, digits, '.', '_' and '-'")
-    return folder / f"{key}.npz"
+    return f"{key}.npz"
 
 
 def _meta(normal: Normal) -> str:

@@ -120,7 +120,7 @@ class BlockStore:
         for key in keys:
             extent = layout.extent(header, [key])
             part = extent.clipped(window)
-            block = np.load(_path(folder, key), mmap_mode="r")
+            block = self._kept(href, signer, header, key)
             values[part.within(window)] = block[part.within(extent)]
         return values
 
@@ -154,6 +154,26 @@ class BlockStore:
             path = _path(self._folder(href), key)
             path.unlink(missing_ok=True)
             path.with_suffix(".lock").unlink(missing_ok=True)
+
+    def trim(self, most_bytes: int) -> None:
+        """Delete the blocks that were decoded first, until the others take up no more than so many bytes."""
+        kept = sorted(((stat := path.stat()).st_mtime_ns, path, stat.st_size) for path in self.folder.glob("*/*_*.npy"))
+        left = sum(size for *_, size in kept)
+        for _, path, size in kept:
+            if left <= most_bytes:
+                return
+            path.unlink(missing_ok=True)
+            left -= size
+
+    def _kept(self, href: str, signer: str, header: Header, key: layout.Key) -> NDArray[Any]:
+        """A block that has been fetched; fetched again where it was deleted meanwhile."""
+        path = _path(self._folder(href), key)
+        try:
+            block: NDArray[Any] = np.load(path, mmap_mode="r")
+        except FileNotFoundError:
+            self._fetch(href, signer, header, [key])
+            block = np.load(path, mmap_mode="r")
+        return block
 
     def _folder(self, href: str) -> Path:
         return self.folder / hashlib.sha256(href.encode()).hexdigest()[:32]

@@ -10,6 +10,7 @@ from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import database, tables
 from pipeline.ledger.database import Database
 from pipeline.ledger.nights import Books
+from tests import postgres
 from tests.ledger.planted import day, run_nights
 from tests.ledger.test_nights import BOTH
 
@@ -95,3 +96,18 @@ def test_two_processes_that_open_a_new_ledger_at_once_both_succeed(url: str) -> 
     for process in both:
         process.join(120)
     assert [process.exitcode for process in both] == [0, 0]
+
+
+def test_locked_name_is_refused_to_another_connection_until_the_first_is_gone(server: postgres.Server) -> None:
+    url = server.empty_database()
+    with database.opened(url) as one, database.opened(url) as other:
+        with one.locked(["north", "south"]), other.locked(["east"]):
+            with (
+                pytest.raises(ConfigError, match=r"another run is at work on south; wait for it"),
+                other.locked(["west", "south"]),
+            ):
+                pass
+            with other.locked(["west"]):  # what was refused holds nothing
+                pass
+        with other.locked(["south"]):
+            pass

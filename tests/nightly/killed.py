@@ -2,9 +2,9 @@
 
 In: one moment per line on standard input, like `any 40`, `committing 2` or `never 0`. Out: a line for each: `killed`,
 or `done` and the numbers of moments and of nights that passed. A moment is a file about to be written, renamed or
-removed below the home, or a statement about to be sent to the ledger; `committing` and `committed` are before and after
-the transaction of a night. Each process is forked from this one, which has only imported what a night needs; SIGKILL
-leaves it no time for anything.
+removed below the home, a statement about to be sent to the ledger, or a file about to be `sent` to an object store;
+`committing` and `committed` are before and after the transaction of a night. Each process is forked from this one,
+which has only imported what a night needs; SIGKILL leaves it no time for anything.
 """
 
 import contextlib
@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from pipeline.bucket import Bucket
 from pipeline.ledger import database
 from pipeline.ledger.nights import Books
 from pipeline.nightly import run
@@ -58,14 +60,25 @@ class Moments:
             self.passes("committed")
 
 
+def counted(method: Callable[..., None], moments: Moments) -> Callable[..., None]:
+    def first_passes(*args: Any, **more: Any) -> None:
+        moments.passes("sent")
+        method(*args, **more)
+
+    return first_passes
+
+
 def nights(home: Path, items: str, days: list[date], moments: Moments) -> None:
     """Run the nights that are not whole yet; where all are, the last one again."""
     place = run.home(home)
     last = None
-    if (place.state / "vanwatch.db").exists():
+    file = database.file_of(place.ledger)
+    if file and file.exists():
         with database.opened(place.ledger) as ledger:
             last = Books(ledger, AOI).last()
     sys.addaudithook(moments.audit)
+    for name in ("put", "copy"):
+        setattr(Bucket, name, counted(getattr(Bucket, name), moments))
     event.listen(Engine, "before_cursor_execute", moments.statement)
     event.listen(Engine, "commit", moments.commit)
     event.listen(Engine, "checkin", moments.checkin)

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 
 from pipeline import config, grid
+from pipeline.depot import Folder
 from pipeline.errors import ReadError
 from pipeline.grid import Tile, Window
 from pipeline.ledger import database
@@ -63,8 +64,9 @@ def make_jobs(folder: Path, history: tuple[Inspected, ...], new: tuple[Inspected
             history=history,
             new=new,
             weights=folder,
-            store=state.Store(folder / "state"),
+            store=state.Store(Folder(folder / "state")),
             scratch=folder / "scratch",
+            crops=Folder(folder / "scratch" / "crops"),
             before="",
         )
         for window in windows

@@ -9,6 +9,7 @@ import pytest
 from shapely import LineString, Polygon, box
 
 from pipeline import config, grid, schema
+from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.grid import Tile, Window
 from pipeline.nightly import crops, parts
@@ -54,7 +55,7 @@ def cut(tile: Tile, marks: np.ndarray, folder: Path, *, seen: bool = True) -> tu
     spool.add(look, Change(tile, SCENE.scene_id, SCENE.sensed, probability, probability[0], weight))
     before = evidence.empty(tile.window.shape)
     judged = crops.Judged(tile, tile.owned(), normal, before, marks, config.Rules())
-    found = spool.cut(judged, folder / "crops")
+    found = spool.cut(judged, Folder(folder / "crops"))
     assert not (folder / "spool" / tile.key).exists()
     return found
 

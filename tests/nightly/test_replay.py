@@ -37,10 +37,10 @@ def with_items(world: World, name: str, change: Callable[[dict[str, Any]], list[
 
 def arrays(place: run.Home) -> dict[str, dict[str, bytes]]:
     """All that the last night remembers, tile by tile."""
-    store = place.state / "planted-world" / "arrays"
+    store = place.store("planted-world").arrays
     found = {}
     for key, name in left(place).tiles.items():
-        layers = task.read_layers(store / name)
+        layers = task.read_layers(store, name)
         parts = (layers.evidence, layers.latest)
         found[key] = {f: getattr(part, f).tobytes() for part in parts for f in part.__dataclass_fields__}
     return found

@@ -13,6 +13,7 @@ import safetensors.torch
 
 from models import card, loading
 from pipeline.alerts import record
+from pipeline.depot import Folder
 from pipeline.errors import InputError
 from pipeline.nightly import run, state, verify
 from pipeline.nightly.verify import Verification
@@ -171,9 +172,9 @@ def edit_raster(pack: Path, name: str) -> None:
 
 def edit_arrays(pack: Path, name: str, field: str) -> None:
     (path,) = pack.glob("*/evidence.npz")
-    arrays = state.load_arrays(path)
+    arrays = state.load_arrays(Folder(path.parent), path.name)
     arrays[name][field] += 1
-    state.save_arrays(path, arrays)
+    state.save_arrays(Folder(path.parent), path.name, arrays)
 
 
 def test_replaced_weights_are_told_and_not_run(out: Path, pack: Path, tmp_path: Path) -> None:
