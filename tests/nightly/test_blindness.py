@@ -117,4 +117,4 @@ def test_outlook_what_no_granule_covers_was_never_seen(facts: Facts) -> None:
     assert blindness.outlook(half).clear_on == date(2026, 3, 30)
     assert blindness.outlook(replace(half, uncovered_km2=0.11)).clear_on is None
     (alarm,) = blindness.outlook(replace(half, uncovered_km2=0.11)).alarms
-    assert alarm.startswith("planted-world: blind: half of it has had no clear look for 90 days")
+    assert alarm.text.startswith("planted-world: blind: half of it has had no clear look for 90 days")

@@ -17,6 +17,7 @@ from pipeline.grid import Tile, Window
 from pipeline.ledger import database
 from pipeline.nightly import evict, run, state, task, workers
 from pipeline.nightly.task import TileJob
+from pipeline.notify.groups import NOBODY
 from pipeline.scenes import look
 from pipeline.scenes.blocks import BlockStore
 from pipeline.schema import Asset, Inspected, Offset, Part, Scene, Shift
@@ -216,7 +217,7 @@ def test_nightly_lets_go_of_the_last_block_with_the_last_tile(
     place.state.mkdir()
     crew = Looking(place.state / "scratch" / "planted-world")
     with database.opened(place.ledger) as ledger:
-        (report,) = run._nights(place, world.nights[:1], run.watched(place, local), (crew, ledger))
+        (report,) = run._nights(place, world.nights[:1], run.watched(place, local), (crew, ledger, NOBODY))
     assert report.counts is not None
     assert len(crew.kept) == report.counts["tiles"] > 1
     assert crew.kept[0] > 0
