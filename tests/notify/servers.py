@@ -2,6 +2,7 @@
 
 import email.policy
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ class Mail:
 @contextmanager
 def mail_server() -> Iterator[Mail]:
     mail = Mail(postgres.free_port())
+    logging.getLogger("mail.log").propagate = False  # this server's own words, with addresses, are not ours
     controller = Controller(
         mail, hostname="127.0.0.1", port=mail.port, authenticator=mail.login, auth_require_tls=False, ready_timeout=60
     )
