@@ -65,10 +65,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def locked(self, names: Sequence[str]) -> Iterator[None]:
+    def locked(self, names: Sequence[str], *, wait: bool = False) -> Iterator[None]:
         """One run at a time on each name, whatever machine it is on; locks go with the connection, however it ends.
 
         SQLite has no such locks: there the state's folder is locked.
+
+        Args:
+            names: of what only one run may do.
+            wait: for a run that is at it, in place of an error.
 
         Raises:
             ConfigError: another run holds one.
@@ -79,9 +83,9 @@ class Database:
             return
         with self.engine.connect() as connection:
             with self._told():
-                taken = text("SELECT pg_try_advisory_lock(:kind, :key)")
+                taken = text(f"SELECT {'pg_advisory_lock' if wait else 'pg_try_advisory_lock'}(:kind, :key)")
                 keys = [{"kind": _LOCK, "key": zlib.crc32(name.encode()) - 2**31} for name in names]
-                free = [bool(connection.scalar(taken, key)) for key in keys]
+                free = [connection.scalar(taken, key) is not False for key in keys]  # waiting gives an empty text
                 connection.commit()
             try:
                 if not all(free):

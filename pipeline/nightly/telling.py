@@ -25,6 +25,7 @@ from pipeline.publish import digest
 
 log = logging.getLogger(__name__)
 RUN = "run.json"
+_LOCK = "telling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def tell(ledger: Database, groups: Groups, as_of: date | None, *, only: str = ""
     """Send what is owed.
 
     Args:
-        ledger: the ledger; one run at a time tells.
+        ledger: the ledger; one run at a time tells, another waits for it.
         groups: who is told.
         as_of: the night; None: for each address the last one of which it is owed something.
         only: a group, or a group and the name of an address as `Sent.to` has it; empty: all.
@@ -103,9 +104,19 @@ def tell(ledger: Database, groups: Groups, as_of: date | None, *, only: str = ""
     Raises:
         StateError: the database does not answer; what was being sent then is in doubt.
     """
+    with ledger.locked([_LOCK], wait=True):
+        sent = _tell(ledger, groups, as_of, chosen(groups, only))
+    for each in sent:
+        _log(each)
+    return sent
+
+
+def _tell(
+    ledger: Database, groups: Groups, as_of: date | None, to: Iterable[tuple[Group, Address]]
+) -> tuple[Sent, ...]:
     known = {(group.name, address.name) for group in groups.groups for address in group.addresses}
     sent = list(_in_doubt(notices.tidy(ledger, known)))
-    for group, address in chosen(groups, only):
+    for group, address in to:
         owed = notices.owed(ledger, group.name, address.name)
         if not owed:
             continue
@@ -118,8 +129,6 @@ def tell(ledger: Database, groups: Groups, as_of: date | None, *, only: str = ""
         else:
             notices.told(ledger, owed, night)
         sent.append(Sent(address.shown, len(owed), why))
-    for each in sent:
-        _log(each)
     return tuple(sent)
 
 

@@ -1,4 +1,5 @@
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import database, tables
 from pipeline.ledger.database import Database
 from pipeline.ledger.nights import Books
+from pipeline.nightly import telling
+from pipeline.notify.groups import NOBODY
 from tests import postgres
 from tests.ledger.planted import day, run_nights
 from tests.ledger.test_nights import BOTH
@@ -111,3 +114,12 @@ def test_locked_name_is_refused_to_another_connection_until_the_first_is_gone(se
                 pass
         with other.locked(["south"]):
             pass
+
+
+def test_locked_name_is_waited_for_where_that_is_asked_as_telling_does(server: postgres.Server) -> None:
+    url = server.empty_database()
+    with database.opened(url) as one, database.opened(url) as other, ThreadPoolExecutor(1) as pool:
+        with one.locked(["telling"], wait=True):
+            told = pool.submit(telling.tell, other, NOBODY, None)
+            assert wait([told], timeout=0.5).not_done == {told}
+        assert told.result(timeout=60) == ()
