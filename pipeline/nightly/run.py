@@ -30,6 +30,7 @@ from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
 from pipeline.ledger.nights import Books
 from pipeline.nightly import (
+    allocation,
     blindness,
     deliver,
     evict,
@@ -265,6 +266,7 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
     Raises:
         InputError: something that the user gave is wrong; nothing was changed.
     """
+    allocation.keep_freed()
     nights, chosen = sorted(days), watched(place, options)
     with contextlib.ExitStack() as stack:
         # what the user named is tried before a folder is made

@@ -22,7 +22,7 @@ from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import crops, grounds, latest, scratch, state
+from pipeline.nightly import allocation, crops, grounds, latest, scratch, state
 from pipeline.nightly.latest import Latest
 from pipeline.nightly.scratch import Scratch
 from pipeline.normal import composite, keep
@@ -111,6 +111,7 @@ def run(job: TileJob) -> TileAnswer:
     Raises:
         ReadError, SceneError, StateError, ModelError: the tile cannot be done tonight; the night before stays.
     """
+    allocation.keep_freed()
     clock = _Clock()
     blockstore = scratch.store(job.scratch, job.profile.read)
     network = detector.cached(job.model)
