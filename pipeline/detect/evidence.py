@@ -116,11 +116,16 @@ def odds_of(probability: float) -> int:
 
 def _look(change: Change, day: np.uint16, rules: config.Evidence) -> Evidence:
     """One look in the units of the slots; a single slot."""
-    probability = np.clip(np.nan_to_num(change.probability.astype(np.float64), nan=0.5), 1e-6, 1 - 1e-6)
+    probability = change.probability.astype(np.float64)
+    np.copyto(probability, 0.5, where=np.isnan(probability))
+    np.clip(probability, 1e-6, 1 - 1e-6, out=probability)
     quiet = round(-rules.look_bound / STEP)
-    odds = np.clip(np.rint(np.log(probability / (1 - probability)) / STEP), quiet, 127).astype(np.int8)
-    z = np.clip(np.rint(np.nan_to_num(change.z) / Z_STEP), -127, 127)
-    told = (odds > quiet).any(axis=0) & np.isfinite(change.z)
+    ratio = np.divide(probability, np.subtract(1, probability), out=probability)
+    steps = np.rint(np.divide(np.log(ratio, out=ratio), STEP, out=ratio), out=ratio)
+    odds = np.clip(steps, quiet, 127, out=steps).astype(np.int8)
+    known = np.isfinite(change.z)
+    z = np.clip(np.rint(np.where(known, change.z, 0) / Z_STEP), -127, 127)
+    told = (odds > quiet).any(axis=0) & known
     return Evidence(
         day=np.full((1, *change.weight.shape), day, np.uint16),
         odds=odds[None],

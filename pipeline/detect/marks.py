@@ -67,8 +67,10 @@ def marks(
         (n,) of `schema.MARK`, ordered by kind, row and column.
     """
     limits = np.array([odds_of(value) for value in thresholds], np.int8)
-    shown = (evidence.odds >= limits[:, None, None]) & (evidence.day > 0)[:, None]
-    kind, row, col = np.nonzero(shown.any(axis=0) & owned)
+    shown = np.zeros(evidence.odds.shape[1:], np.bool_)
+    for day, odds in zip(evidence.day, evidence.odds, strict=True):  # slot by slot, so that it fits the caches
+        shown |= (odds >= limits[:, None, None]) & (day > 0)
+    kind, row, col = np.nonzero(shown & owned)
     days, odds = evidence.day[:, row, col], evidence.odds[:, kind, row, col]
     weight = heard(odds, evidence.weight[:, row, col], limits[kind], kind == CLEARING)
     sums = add_up(days, odds, weight, limits[kind], rules)

@@ -41,13 +41,21 @@ def added(old: Latest, seen: Look) -> Latest:
     """
     day = np.uint16(to_day(seen.sensed_day))
     clear = seen.reason == Reason.CLEAR
-    digital = np.clip(np.nan_to_num(seen.reflectance) * 10000 + 0.5, 1, 65535).astype(np.uint16)
-    digital[~np.isfinite(seen.reflectance)] = 0
+    digital = _digital(seen.reflectance)
     same = clear & (old.after_day == day)
     newer = clear & ((old.after_day < day) | (same & (digital[0] < old.after[0])))
     alike = same & (digital[0] == old.after[0])
     after = np.where(newer, digital, np.where(alike, np.minimum(digital, old.after), old.after))
     return replace(blinded(old, seen), after=after, after_day=np.where(newer, day, old.after_day))
+
+
+def _digital(reflectance: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Reflectance x 10000, at least 1; 0 missing."""
+    scaled = reflectance * np.float32(10000)
+    scaled += np.float32(0.5)
+    np.clip(scaled, 1, 65535, out=scaled)
+    np.copyto(scaled, np.float32(0), where=~np.isfinite(reflectance))
+    return scaled.astype(np.uint16)
 
 
 def blinded(old: Latest, seen: Look) -> Latest:

@@ -27,7 +27,7 @@ from models.card import ModelCard, folder_of
 from pipeline import grid
 from pipeline.alerts import record
 from pipeline.depot import Folder
-from pipeline.nightly import crops, parts, state
+from pipeline.nightly import crops, parts
 from pipeline.nightly.parts import Part, Table
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer
@@ -236,4 +236,5 @@ def _write_part(part: Part, folder: Path) -> None:
         packs.write_raster(folder / f"mask_{number}.tif", layers.pop("reason")[None], ("reason",), place)
         packs.write_raster(folder / f"probability_{number}.tif", layers.pop("probability"), KINDS, place)
         kept |= {f"{number}.{name}": values for name, values in layers.items()}
-    state.save_arrays(Folder(folder), "evidence.npz", kept)
+    with Folder(folder).writing("evidence.npz") as handle:
+        np.savez_compressed(handle, **kept)

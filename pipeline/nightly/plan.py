@@ -164,7 +164,7 @@ def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
 
 
 def _reference(store: state.Store, granule: Granule, anchor: date) -> history.Kept:
-    return history.Kept(store.normals, f"reference_{granule.mgrs}_{anchor.isoformat()}.npz")
+    return history.Kept(store.normals, f"reference_{granule.mgrs}_{anchor.isoformat()}.arrays")
 
 
 def _area(granule: Granule, tiles: Iterable[Tile]) -> BaseGeometry:

@@ -342,7 +342,7 @@ def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
     shutil.copytree(watched.folder, place.folder, symlinks=True)
     arrays = place.state / "planted-world" / "arrays"
     newest = max(path.name.split(".")[1] for path in arrays.iterdir())
-    damaged = min(arrays.glob(f"*.{newest}.*.npz"))
+    damaged = min(arrays.glob(f"*.{newest}.*.arrays"))
     damaged.write_bytes(damaged.read_bytes()[:500])
     report = run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     assert report.exit_code == 1

@@ -20,10 +20,10 @@ def night(day: int, **tiles: str) -> Manifest:
 
 def test_sweep_drops_arrays_of_older_nights_and_keeps_the_last_two(tmp_path: Path) -> None:
     store = Store(Folder(tmp_path))
-    for name in ("t.1.npz", "t.2.npz", "t.3.npz"):
+    for name in ("t.1.arrays", "t.2.arrays", "t.3.arrays"):
         state.save_arrays(store.arrays, name, {"a": np.zeros(3)})
-    store.sweep(night(2, t="t.2.npz"), night(3, t="t.3.npz"))
-    assert store.arrays.names() == ("t.2.npz", "t.3.npz")
+    store.sweep(night(2, t="t.2.arrays"), night(3, t="t.3.arrays"))
+    assert store.arrays.names() == ("t.2.arrays", "t.3.arrays")
 
 
 def test_arrays_name_of_every_attempt_is_another() -> None:
@@ -45,24 +45,24 @@ def test_save_arrays_round_trips_exactly_with_the_same_bytes(tmp_path: Path) -> 
         "i": np.arange(9, dtype=np.uint16),
         "n": np.full(2, np.nan),
     }
-    state.save_arrays(Folder(tmp_path), "a.npz", arrays)
-    state.save_arrays(Folder(tmp_path), "b.npz", arrays)
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    read = state.load_arrays(Folder(tmp_path), "a.npz")
+    state.save_arrays(Folder(tmp_path), "a.arrays", arrays)
+    state.save_arrays(Folder(tmp_path), "b.arrays", arrays)
+    assert (tmp_path / "a.arrays").read_bytes() == (tmp_path / "b.arrays").read_bytes()
+    read = state.load_arrays(Folder(tmp_path), "a.arrays")
     assert all(np.array_equal(read[k], v, equal_nan=True) and read[k].dtype == v.dtype for k, v in arrays.items())
 
 
 def test_load_arrays_truncated_file_names_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.npz"
-    state.save_arrays(Folder(tmp_path), "a.npz", {"a": np.arange(1000)})
+    path = tmp_path / "a.arrays"
+    state.save_arrays(Folder(tmp_path), "a.arrays", {"a": np.arange(1000)})
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(StateError, match=r"a\.npz"):
-        state.load_arrays(Folder(tmp_path), "a.npz")
+    with pytest.raises(StateError, match=r"a\.arrays"):
+        state.load_arrays(Folder(tmp_path), "a.arrays")
 
 
 def test_load_arrays_missing_file_names_it(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"gone\.npz"):
-        state.load_arrays(Folder(tmp_path), "gone.npz")
+    with pytest.raises(StateError, match=r"gone\.arrays"):
+        state.load_arrays(Folder(tmp_path), "gone.arrays")
 
 
 def _hold(folder: Path, ready: "multiprocessing.synchronize.Event", done: "multiprocessing.synchronize.Event") -> None:
@@ -100,7 +100,7 @@ def test_sweep_drops_normals_of_earlier_periods_and_what_a_killed_run_left(tmp_p
     store = Store(Folder(tmp_path))
     for name in (
         "t_2026-03-01_ab.npz",
-        "reference_44QKE_2026-03-01.npz",
+        "reference_44QKE_2026-03-01.arrays",
         "t_2026-03-31_ab.npz",
         ".t_2026-03-31.9.part",
     ):
@@ -113,3 +113,11 @@ def test_locked_folder_that_cannot_be_made_is_wrong_input(tmp_path: Path) -> Non
     (tmp_path / "state").touch()
     with pytest.raises(ConfigError, match=r"state: cannot be written"), state.locked(tmp_path / "state"):
         pass
+
+
+def test_load_arrays_reads_what_earlier_versions_left(tmp_path: Path) -> None:
+    kept = {"a": np.arange(24, dtype=np.int8).reshape(2, 3, 4), "b": np.zeros(0, np.uint16)}
+    np.savez_compressed(tmp_path / "t.npz", **kept)
+    read = state.load_arrays(Folder(tmp_path), "t.npz")
+    assert read.keys() == kept.keys()
+    assert all(np.array_equal(read[name], kept[name]) for name in kept)
