@@ -30,6 +30,7 @@ _GDAL: dict[str, str | int] = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff,.TIF,.jp2",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "VSI_CACHE": "FALSE",  # nothing is read twice
+    "GDAL_MAX_RAW_BLOCK_CACHE_SIZE": 64_000_000,  # bytes; beyond it blocks of one read are asked for one by one
     "GDAL_NUM_THREADS": "1",
 }
 T = TypeVar("T")
