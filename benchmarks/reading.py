@@ -53,16 +53,16 @@ def _store(folder: Path) -> BlockStore:
 
 def _bare(material: Material, folder: Path, side: int, rounds: int) -> Line:
     tiles = material.tiles(BLOCK_PX, within_px=side)
-    whole = Window(0, 0, side, side)
+    whole, named = Window(0, 0, side, side), _files(material)
 
     def ours() -> None:
         store = _store(folder)
         for tile in tiles:
-            for path, step in _files(material):
+            for path, step in named:
                 store.read(path, "", _on_file(tile.grown(HALO_PX).clipped(whole), step))
 
     def theirs() -> None:
-        for path in material.files(-1):
+        for path, _ in named:
             with rasterio.open(path) as source:
                 for _, window in source.block_windows(1):
                     source.read(1, window=window)

@@ -8,9 +8,10 @@ import shutil
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -141,14 +142,25 @@ def lines(material: Material, folder: Path, *, quick: bool) -> Iterator[Line]:
         row = compare("remote", ours, theirs, rounds=3 if quick else 7, clock="wall")
         note = f"{1000 * DELAY_S:.0f} ms an answer, {BYTES_PER_S / 1e6:.0f} MB/s a connection"
         yield bars.told("a tile over HTTP / bare rasterio, band after band", row, note)
-        requests, connections, sent = counts.requests, counts.connections, counts.sent
-        ours()
-        value = (
-            f"{counts.requests - requests} requests on {counts.connections - connections} new connections, "
-            f"{(counts.sent - sent) / 1e6:.1f} MB"
-        )
-    least = "at least 12: a header and one range for each of six files, if their blocks lay side by side"
-    yield bars.fact("", "requests of that tile, nothing known of the files", value, note=least)
+        shutil.rmtree(folder / "remote", ignore_errors=True)
+        store, part = BlockStore(folder / "remote", Read()), fresh()
+        beside = replace(tile, col=tile.col + BLOCK_PX)
+        values = [
+            _asked(counts, partial(look.read_bands, part, ADDED_DN, material.granule, window, store))
+            for window in (tile, beside)
+        ]
+    least = "a HEAD and a header for each of six files, and one range for each row of blocks"
+    yield bars.fact("", "requests of that tile, nothing known of the files", values[0], note=least)
+    yield bars.fact("", "requests of the tile east of it", values[1], note="one range for each row of blocks")
+
+
+def _asked(counts: Counts, work: Callable[[], object]) -> str:
+    requests, connections, sent = counts.requests, counts.connections, counts.sent
+    work()
+    return (
+        f"{counts.requests - requests} requests on {counts.connections - connections} new connections, "
+        f"{(counts.sent - sent) / 1e6:.1f} MB"
+    )
 
 
 _PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif"}

@@ -4,30 +4,27 @@ In: hrefs and windows in file pixels. Out: digital numbers as they stand in the 
 and what the numbers mean.
 
 Halos make neighbouring tiles need the same blocks again, and with a small GDAL cache each of them would be decoded
-up to a dozen times. So a decoded block is written to a folder that all workers of a machine share (aside, then
-renamed, under a lock), and every window is cut out of these files through memory maps. Who knows what will still be
-read tells the store what it need not keep (`release`, `forget`); a block that is asked for again is decoded again.
+up to a dozen times. So a decoded block is written to a folder that all workers of a machine share (under a
+lock), and every window is cut out of these files, but for what was decoded just now. Who knows what will still be read
+tells the store what it need not keep (`release`, `forget`); a block that is asked for again is decoded again.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from fcntl import LOCK_EX, flock
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.grid import Window
-from pipeline.scenes import files, layout
+from pipeline.scenes import files, kept, layout
 from pipeline.scenes.files import Header
 
 T = TypeVar("T")
@@ -52,6 +49,30 @@ class Stats:
     """Reads given up after all attempts, each a `ReadError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A window of a file that is being put together."""
+
+    folder: str
+    """Where the blocks of the file are kept."""
+    header: Header
+    window: Window
+    values: NDArray[Any]
+
+    def path(self, key: layout.Key) -> str:
+        return f"{self.folder}/{kept.name(key)}"
+
+    def copied(self, key: layout.Key) -> bool:
+        """Copy what the window sees of a block; False if it is not kept."""
+        extent = layout.extent(self.header, [key])
+        part = extent.clipped(self.window)
+        try:
+            kept.copy_part(self.path(key), extent, part, self.values[part.within(self.window)])
+        except FileNotFoundError:
+            return False
+        return True
+
+
 class BlockStore:
     """Decodes each block of a file once and serves windows from the kept blocks.
 
@@ -66,6 +87,7 @@ class BlockStore:
         self.rules = rules
         self._clock = clock
         self._stats = Stats()
+        self._headers: dict[str, Header] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.folder, self.rules)
@@ -81,18 +103,27 @@ class BlockStore:
         Raises:
             ReadError: the file could not be opened after all attempts.
         """
-        kept = self._folder(href) / "header.json"
-        if not kept.exists():
-            with _locked(kept.with_suffix(".lock")):
-                if not kept.exists():
-                    text = json.dumps(asdict(self._attempt(href, signer, files.read_header)))
-                    _write_aside(kept, lambda file: file.write(text.encode()))
-        return _parse_header(kept.read_text())
+        known = self.kept_header(href)
+        if known is not None:
+            return known
+        folder = self._made(href)
+        with kept.locked([f"{folder}/header.lock"]):
+            known = self.kept_header(href)
+            if known is None:
+                known = self._headers[href] = self._attempt(href, signer, files.read_header)
+                text = json.dumps(asdict(known))
+                kept.write_aside(f"{folder}/header.json", lambda file: file.write(text.encode()))
+        return known
 
     def kept_header(self, href: str) -> Header | None:
         """What the file says about itself, if it was ever opened here; opens nothing."""
-        kept = self._folder(href) / "header.json"
-        return _parse_header(kept.read_text()) if kept.exists() else None
+        known = self._headers.get(href)
+        if known is None:
+            path = self._folder(href) / "header.json"
+            known = _parse_header(path.read_text()) if path.exists() else None
+            if known is not None:
+                self._headers[href] = known
+        return known
 
     def read(self, href: str, signer: str, window: Window) -> NDArray[Any]:
         """The digital numbers of a window.
@@ -112,26 +143,24 @@ class BlockStore:
         header = self.header(href, signer)
         if window.empty or window.clipped(Window(0, 0, *header.shape)) != window:
             raise ValueError(f"{href}: {window} is empty or not inside the file of shape {header.shape}")
+        cut = _Cut(str(self._folder(href)), header, window, np.empty(window.shape, header.dtype))
         keys = layout.keys(header, window)
-        folder = self._folder(href)
-        self._fetch(href, signer, header, [key for key in keys if not _path(folder, key).exists()])
+        missing = [key for key in keys if not cut.copied(key)]
+        if missing:
+            self._fetch(href, signer, cut, missing)
         self._count(blocks_served=len(keys))
-        values = np.empty(window.shape, header.dtype)
-        for key in keys:
-            extent = layout.extent(header, [key])
-            part = extent.clipped(window)
-            block = self._kept(href, signer, header, key)
-            values[part.within(window)] = block[part.within(extent)]
-        return values
+        return cut.values
 
     def forget(self, hrefs: Iterable[str]) -> None:
         """Delete what is kept of these files; nobody may be reading them."""
         for href in hrefs:
+            self._headers.pop(href, None)
             shutil.rmtree(self._folder(href), ignore_errors=True)
 
     def forget_others(self, hrefs: Iterable[str]) -> None:
         """Delete what is kept of all files but these; nobody may be reading those."""
         named = {self._folder(href) for href in hrefs}
+        self._headers.clear()
         for folder in self.folder.iterdir():
             if folder.is_dir() and folder not in named:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -151,54 +180,49 @@ class BlockStore:
         for other in needed:
             keys.difference_update(layout.keys(header, other))
         for key in keys:
-            path = _path(self._folder(href), key)
+            path = self._folder(href) / kept.name(key)
             path.unlink(missing_ok=True)
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
 
     def trim(self, most_bytes: int) -> None:
         """Delete the blocks that were decoded first, until the others take up no more than so many bytes."""
-        kept = sorted(((stat := path.stat()).st_mtime_ns, path, stat.st_size) for path in self.folder.glob("*/*_*.npy"))
-        left = sum(size for *_, size in kept)
-        for _, path, size in kept:
+        found = sorted(
+            ((stat := path.stat()).st_mtime_ns, path, stat.st_size) for path in self.folder.glob(f"*/*{kept.SUFFIX}")
+        )
+        left = sum(size for *_, size in found)
+        for _, path, size in found:
             if left <= most_bytes:
                 return
             path.unlink(missing_ok=True)
             left -= size
 
-    def _kept(self, href: str, signer: str, header: Header, key: layout.Key) -> NDArray[Any]:
-        """A block that has been fetched; fetched again where it was deleted meanwhile."""
-        path = _path(self._folder(href), key)
-        try:
-            block: NDArray[Any] = np.load(path, mmap_mode="r")
-        except FileNotFoundError:
-            self._fetch(href, signer, header, [key])
-            block = np.load(path, mmap_mode="r")
-        return block
-
     def _folder(self, href: str) -> Path:
         return self.folder / hashlib.sha256(href.encode()).hexdigest()[:32]
 
+    def _made(self, href: str) -> Path:
+        folder = self._folder(href)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def _count(self, **more: int) -> None:
         with _count_lock:
-            counts = asdict(self._stats)
-            self._stats = replace(self._stats, **{name: counts[name] + by for name, by in more.items()})
+            self._stats = replace(self._stats, **{name: getattr(self._stats, name) + by for name, by in more.items()})
 
     def _attempt(self, href: str, signer: str, work: Callable[[Any], T]) -> T:
         return files.attempt(href, signer, work, rules=self.rules, clock=self._clock, count=self._count)
 
-    def _fetch(self, href: str, signer: str, header: Header, keys: list[layout.Key]) -> None:
-        """Decode and keep the blocks that nobody else has kept meanwhile."""
-        if not keys:
-            return
-        folder = self._folder(href)
+    def _fetch(self, href: str, signer: str, cut: _Cut, missing: list[layout.Key]) -> None:
+        """Decode and keep the blocks that nobody else has kept meanwhile, and cut what is wanted of all."""
+        self._made(href)
         # always in the same order, so that two workers never wait for each other
-        with _all_locked([_path(folder, key).with_suffix(".lock") for key in sorted(keys)]):
-            missing = [key for key in keys if not _path(folder, key).exists()]
-            for group in layout.rectangles(missing):
-                extent = layout.extent(header, group)
+        with kept.locked(f"{cut.path(key)}.lock" for key in sorted(missing)):
+            for group in layout.rectangles([key for key in missing if not cut.copied(key)]):
+                extent = layout.extent(cut.header, group)
                 values = self._attempt(href, signer, partial(files.read_window, window=extent))
                 for key in group:
-                    _save(_path(folder, key), values[layout.extent(header, [key]).within(extent)])
+                    kept.save(cut.path(key), values[layout.extent(cut.header, [key]).within(extent)])
+                seen = extent.clipped(cut.window)
+                cut.values[seen.within(cut.window)] = values[seen.within(extent)]
                 self._count(reads=1, blocks_decoded=len(group), bytes_decoded=values.nbytes)
 
 
@@ -206,42 +230,3 @@ def _parse_header(text: str) -> Header:
     values = json.loads(text)
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return Header(**(values | lists))
-
-
-def _path(folder: Path, key: layout.Key) -> Path:
-    return folder / f"{key[0]}_{key[1]}.npy"
-
-
-def _save(path: Path, block: NDArray[Any]) -> None:
-    whole = np.ascontiguousarray(block)  # numpy writes the rows of a larger array number by number
-    _write_aside(path, lambda file: np.save(file, whole))
-
-
-def _write_aside(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Written under another name and renamed, so that a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with aside.open("wb") as file:
-        write(file)
-    aside.replace(path)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with _all_locked([path]):
-        yield
-
-
-@contextmanager
-def _all_locked(paths: list[Path]) -> Iterator[None]:
-    """Hold a lock file each; the system frees them even if this process dies."""
-    files = []
-    try:
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.append(path.open("wb"))
-            flock(files[-1], LOCK_EX)
-        yield
-    finally:
-        for file in files:
-            file.close()

@@ -18,7 +18,7 @@ from rasterio.errors import RasterioError
 from pipeline import config
 from pipeline.errors import ReadError
 from pipeline.grid import Window
-from pipeline.scenes import sign
+from pipeline.scenes import handles, sign
 
 _GROUP_PX = 1024 * 1024  # strips are grouped up to this, so that a block is worth a request and a file
 _SMALL_PX = 256  # smaller tiles are grouped up to this side
@@ -30,6 +30,7 @@ _GDAL: dict[str, str | int] = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff,.TIF,.jp2",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "VSI_CACHE": "FALSE",  # nothing is read twice
+    "GDAL_MAX_RAW_BLOCK_CACHE_SIZE": 64_000_000,  # bytes; beyond it blocks of one read are asked for one by one
     "GDAL_NUM_THREADS": "1",
 }
 T = TypeVar("T")
@@ -88,10 +89,9 @@ def attempt(
             time.sleep(rules.retry_delay_s * 2 ** (number - 1))
         # GDAL reports a 403 in mid-file as a broken file too, so the first failure always re-signs (D10)
         url = sign.sign(href, signer, now=clock(), renew=number == 1)
-        count(opens=1)
         try:
-            with rasterio.Env(**_options(rules, again=number > 0)), rasterio.open(url) as dataset:
-                return work(dataset)
+            with rasterio.Env(**_options(rules, again=number > 0)):
+                return _once(url, work, fresh=number > 0, count=count)
         except RasterioError as err:
             reason = err
             count(failed_attempts=1)
@@ -99,6 +99,25 @@ def attempt(
     detail = sign.unsigned(f"{reason} {reason.__cause__ or ''}".strip()) if reason else ""
     message = f"{href}: not readable after {rules.attempts} attempts: {detail}; check the file, or try later"
     raise ReadError(message) from reason
+
+
+def _once(url: str, work: Callable[[Any], T], *, fresh: bool, count: Count) -> T:
+    """One attempt, on a file that was left open where it need not be fresh."""
+    key = handles.key_of(url)
+    dataset = None if fresh else handles.taken(key)
+    if dataset is None:
+        count(opens=1)
+        dataset = rasterio.open(url)
+    try:
+        found = work(dataset)
+    except BaseException:
+        dataset.close()
+        raise
+    if fresh:  # opened by other settings
+        dataset.close()
+    else:
+        handles.left(key, dataset)
+    return found
 
 
 def _options(rules: config.Read, *, again: bool) -> dict[str, str | int]:

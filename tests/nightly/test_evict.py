@@ -90,7 +90,7 @@ def fail_in_the_middle(job: TileJob) -> int:
 
 
 def kept(scratch: Path) -> set[Path]:
-    return set(scratch.glob("*/*_*.npy"))
+    return set(scratch.glob("*/*.block"))
 
 
 def touched(jobs: list[TileJob], scratch: Path) -> set[Path]:
@@ -205,7 +205,7 @@ class Looking:
         def look(job: Any) -> None:
             if done:
                 done(job)
-                self.kept.append(len(list(self.scratch.glob("*/*_*.npy"))))
+                self.kept.append(len(list(self.scratch.glob("*/*.block"))))
 
         return workers.InProcess().run(task, jobs, label=label, done=look)
 
