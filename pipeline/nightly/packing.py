@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 import models
 import pipeline
@@ -228,7 +227,7 @@ def _scene_facts(inspected: Inspected) -> dict[str, Any]:
 def _write_part(part: Part, folder: Path) -> None:
     place = packs.Grid(part.granule.epsg, part.granule.transform(part.window))
     packs.write_raster(folder / "normal.tif", part.normal, (*BANDS, *(f"spread of {name}" for name in BANDS)), place)
-    kept: dict[str, NDArray[Any]] = {"own": part.own, "marks": part.marks}
+    kept: dict[str, Any] = {"own": part.own, "marks": part.marks}
     kept |= {f"before.{name}": values for name, values in part.before.items()}
     for number, look in enumerate(part.looks, start=1):
         layers = dict(look.layers)

@@ -2,19 +2,23 @@
 
 In: URLs and paths. Out: open datasets, each lent to one thread at a time. Refuses to know retries and pixels.
 
-A handle stands for the file as it was when it was opened: a local file that was written again since is opened anew,
-and so is a URL that was signed again. Who met a fault closes what it was lent.
+A handle stands for the file as it was when it was opened: a local file that was written again since is opened anew, and
+so is a URL that was signed again, or that was opened some minutes ago. Who met a fault closes what it was lent.
 """
 
 import atexit
 import os
 import threading
+import time
 from typing import Any
 
 import rasterio
 
 MOST = 64
 """Files left open in a process while nobody reads them; those read last."""
+
+_FRESH_S = 600
+"""A URL is opened anew after so long at most: what lies behind it may have been replaced."""
 
 Key = tuple[object, ...]
 _lock = threading.Lock()
@@ -24,7 +28,7 @@ _idle: list[tuple[Key, Any]] = []
 def key_of(url: str) -> Key:
     """What tells one state of a file from another, in this process: open files are not shared with a child."""
     if "://" in url or url.startswith("/vsi"):
-        return os.getpid(), url
+        return os.getpid(), url, time.monotonic() // _FRESH_S
     about = os.stat(url)
     return os.getpid(), url, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
