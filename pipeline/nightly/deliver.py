@@ -30,7 +30,7 @@ from pipeline.nightly import grounds, news, packing, pages, readings, state, tas
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.readings import Readings
 from pipeline.nightly.task import TileAnswer
-from pipeline.publish import geojson, items, night, rasters, surroundings
+from pipeline.publish import cogs, geojson, items, night, rasters, surroundings
 from pipeline.publish import verdicts as edited
 from pipeline.schema import Alert, Detection, Normal, Reason, Status
 
@@ -125,7 +125,8 @@ def publish(found: Night, *, out: Path, weights: Path) -> Published:
     rated = surroundings.rate(alerts, earlier, land)
     extras = surroundings.extras(rated)
     spare = partial(edited.set_aside, kept=out / edited.EDITED / aoi.id)
-    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
+    tonight = night.Night(out, found.desk.as_of, aoi.id, spare=spare)
+    with cogs.frugal(), disk.writing(out), tonight as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown, extras)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
