@@ -6,14 +6,12 @@ in whole.
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.card import ModelCard, folder_of, read_card
 from pipeline import context, disk, grid, watch
@@ -21,18 +19,17 @@ from pipeline.alerts import detections, link, merge, record, verdicts
 from pipeline.alerts.verdicts import Said
 from pipeline.aoi import Aoi
 from pipeline.context import Feature
-from pipeline.detect import evidence, opinion
-from pipeline.errors import ConfigError, ModelError, StateError
-from pipeline.grid import Tile
+from pipeline.detect import opinion
+from pipeline.errors import ConfigError, ModelError
 from pipeline.ledger.manifest import News, Outlook
 from pipeline.ledger.overpasses import Overpass
-from pipeline.nightly import grounds, news, packing, pages, readings, state, task
+from pipeline.nightly import grounds, mosaics, news, packing, pages, state
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.readings import Readings
 from pipeline.nightly.task import TileAnswer
-from pipeline.publish import geojson, items, night, rasters, surroundings
+from pipeline.publish import again, cogs, geojson, items, night, surroundings
 from pipeline.publish import verdicts as edited
-from pipeline.schema import Alert, Detection, Normal, Reason, Status
+from pipeline.schema import Alert, Detection, Status
 
 log = logging.getLogger(__name__)
 
@@ -125,16 +122,20 @@ def publish(found: Night, *, out: Path, weights: Path) -> Published:
     rated = surroundings.rate(alerts, earlier, land)
     extras = surroundings.extras(rated)
     spare = partial(edited.set_aside, kept=out / edited.EDITED / aoi.id)
-    with disk.writing(out), night.Night(out, found.desk.as_of, aoi.id, spare=spare) as files:
+    tonight = night.Night(out, found.desk.as_of, aoi.id, spare=spare)
+    with cogs.frugal(), disk.writing(out), tonight as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown, extras)
         geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
         read = Readings.of(shown, found.desk.store, found.before)
-        _write_rasters(found, files.folder, tiles, read)
-        alerts = read.measures.noted(alerts)
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
+        drawn = mosaics.write(sources, files.folder, earlier=_earlier(found, out), tiles=tiles, read=read)
+        alerts = read.measures.noted(alerts)
         packed = packing.chosen(alerts, earlier, most=aoi.profile.packs.most)
-        facts = _run(found, counts) | {"packs": packing.write(sources, packed, files.folder / "evidence")}
+        facts = _run(found, counts) | {
+            "packs": packing.write(sources, packed, files.folder / "evidence"),
+            again.ENTRY: drawn,
+        }
         pages.write(
             files.folder,
             pages.Told(found.desk.aoi, found.desk.as_of, alerts, earlier, rated, facts, land, found.plan.uncovered),
@@ -151,6 +152,11 @@ def publish(found: Night, *, out: Path, weights: Path) -> Published:
         tiles=tiles,
     )
     return Published(files.final, after, counts, news.of_alerts(alerts, earlier, rated))
+
+
+def _earlier(found: Night, out: Path) -> Path | None:
+    """Where the night before lies, unless somebody has taken it away."""
+    return out / found.before.as_of.isoformat() / found.desk.aoi.id if found.before.as_of else None
 
 
 def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Alert, ...]:
@@ -188,49 +194,6 @@ def _cautions(found: Night) -> dict[str, tuple[str, ...]]:
         off, known = totals.get(mgrs, (0, 0))
         totals[mgrs] = (off + answer.off_season[0], known + answer.off_season[1])
     return {mgrs: ("season",) if 2 * off > known else () for mgrs, (off, known) in sorted(totals.items())}
-
-
-def _write_rasters(found: Night, folder: Path, tiles: dict[str, str], read: Readings) -> None:
-    """change, before, after and seen as COGs, tile by tile; one of each per UTM zone."""
-    plan, store = found.plan, found.desk.store
-    known = [tile for tile in plan.tiles if tile.key in tiles]
-    with rasters.Mosaics(folder, rasters.LAYERS, plan.tiles) as mosaics:
-        for tile in known:
-            try:
-                layers = task.read_layers(store.arrays, tiles[tile.key])
-                normal = readings.normal_of(tile, store, plan.anchor, found.desk.aoi.profile)
-                read.add(tile, layers, normal)
-                for name, values in _tile_layers(tile, found, layers, normal):
-                    mosaics.add(name, tile, values)
-            except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
-                log.warning("%s", err)
-                mosaics.add("seen", tile, _unseen(tile))
-        for tile in plan.tiles:
-            if tile.key not in tiles:
-                mosaics.add("seen", tile, _unseen(tile))
-
-
-def _unseen(tile: Tile) -> NDArray[np.uint16]:
-    """Layer `seen` of a tile that has failed ever since its first night."""
-    never = np.array([rasters.NEVER, Reason.FAILED], np.uint16)[:, None, None]
-    return np.where(tile.owned(), never, np.uint16(rasters.OUTSIDE)).astype(np.uint16)
-
-
-def _tile_layers(
-    tile: Tile, found: Night, values: task.Layers, normal: Normal | None
-) -> Iterator[tuple[str, NDArray[Any]]]:
-    outside = ~tile.owned()
-    change = np.where(outside, np.float32(np.nan), evidence.latest_probability(values.evidence))
-    yield "change", change
-    yield "after", np.where(outside, np.uint16(0), values.latest.after)
-    newest = values.latest.after_day
-    days = evidence.to_day(found.desk.as_of) - newest.astype(np.int32)
-    seen = np.stack([np.where(newest == 0, rasters.NEVER, days), values.latest.blind]).astype(np.uint16)
-    yield "seen", np.where(outside, np.uint16(rasters.OUTSIDE), seen)
-    if normal is not None:
-        median = normal.median
-        digital = np.clip(np.nan_to_num(median) * 10000 + 0.5, 1, 65535).astype(np.uint16)
-        yield "before", np.where(outside | ~np.isfinite(median), np.uint16(0), digital)
 
 
 def _counts(found: Night, alerts: tuple[Alert, ...]) -> dict[str, int]:

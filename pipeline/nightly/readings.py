@@ -31,6 +31,10 @@ class Readings:
         """Of some alerts, on what the night before has left."""
         return cls(store, before, Gathered(tuple(alerts)), Measures(tuple(alerts)))
 
+    def wants(self, tile: Tile) -> bool:
+        """Whether an alert lies on a tile."""
+        return bool(self.measures.over(tile))
+
     def add(self, tile: Tile, layers: task.Layers, normal: Normal | None) -> None:
         """Read one tile; for new alerts also what the night before had kept of it.
 

@@ -22,7 +22,7 @@ from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import allocation, crops, grounds, latest, scratch, state
+from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch, state
 from pipeline.nightly.latest import Latest
 from pipeline.nightly.scratch import Scratch
 from pipeline.normal import composite, keep
@@ -145,6 +145,8 @@ def run(job: TileJob) -> TileAnswer:
     name = new if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays, name, layers)
+    if isinstance(job.scratch, Path):
+        drawn.put(job.scratch, job.tile, drawn.tonight(job.tile, layers.evidence, layers.latest, job.as_of))
     clock.lap("save")
     thresholds = job.profile.rules.thresholds(network.card.thresholds)
     marked = marks.marks(layers.evidence, job.tile, owned, job.profile.evidence, thresholds)

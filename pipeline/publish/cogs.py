@@ -20,6 +20,10 @@ from rasterio.errors import RasterioError
 from pipeline.errors import WriteError
 
 BLOCK_PX = 512
+_CACHE_BYTES = 64_000_000
+"""Of blocks that GDAL keeps decoded; without a limit it takes 5 % of the machine's memory."""
+_LEVEL = 1
+"""Of DEFLATE: noisy pixels hardly shrink more at a higher one, which takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def create(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, trans
         blockysize=BLOCK_PX,
         sparse_ok=True,
         bigtiff="IF_SAFER",
+        interleave="band",  # the copy goes band by band
     )
     target.descriptions = layer.descriptions
     target.scales = (layer.scale,) * len(layer.descriptions)
@@ -85,6 +90,7 @@ def _copy(source: Path, target: Path, layer: Layer) -> None:
         target,
         driver="COG",
         compress="DEFLATE",
+        level=_LEVEL,
         predictor="YES",
         blocksize=BLOCK_PX,
         overview_resampling="AVERAGE" if np.dtype(layer.dtype).kind == "f" else "NEAREST",
@@ -114,6 +120,11 @@ def _block_end(dataset: Any, place: tuple[int, int]) -> int:
     row, col = place
     told = [dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")]
     return sum(int(number or 0) for number in told)
+
+
+def frugal() -> rasterio.Env:
+    """While it is entered, what GDAL keeps of rasters is bounded, whatever their size and the machine's memory."""
+    return rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)
 
 
 @contextmanager

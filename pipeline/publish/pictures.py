@@ -128,7 +128,9 @@ def cut(paths: Sequence[Path], frame: Frame) -> NDArray[np.float32]:
     whole = np.zeros((len(BANDS), *frame.shape), np.float32)
     for path in _own_first(paths, frame.epsg):
         with rasterio.open(path) as source:
-            values = _warped(source, frame) * np.float32(source.scales[0])
+            level, scale = _level(source, frame), np.float32(source.scales[0])
+        with rasterio.open(path, **({} if level is None else {"overview_level": level})) as source:
+            values = _warped(source, frame) * scale
         whole = np.where((whole > 0).any(axis=0), whole, values)
     return _closed(whole) if len(paths) > 1 else whole
 
@@ -149,6 +151,14 @@ def _own_first(paths: Sequence[Path], epsg: int) -> list[Path]:
         with rasterio.open(path) as source:
             zones[path] = source.crs.to_epsg()
     return sorted(paths, key=lambda path: (zones[path] != epsg, path.name))
+
+
+def _level(source: Any, frame: Frame) -> int | None:
+    """The coarsest overview that is still finer than a frame; None if there is none."""
+    west, _, east, _ = frame.bounds
+    times = (east - west) / frame.shape[1] / RESOLUTION_M
+    fine = [level for level, factor in enumerate(source.overviews(1)) if factor <= times]
+    return fine[-1] if fine else None
 
 
 def _warped(source: Any, frame: Frame) -> NDArray[np.uint16]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from shapely import box
@@ -77,3 +78,24 @@ def test_overview_of_an_area_without_any_raster_still_shows_where_it_is(tmp_path
     drawn = overview.draw(tmp_path, Area("a", "A", "forest", ACROSS), Shown({}, (), STRETCH), [])
     assert drawn.picture == ""
     assert drawn.aoi.startswith("M")
+
+
+def test_cut_coarser_than_an_overview_shows_the_ground_at_its_place(tmp_path: Path) -> None:
+    tiles = grid.tiles_over(box(77.0, 29.0, 77.12, 29.1), tile_px=1024)
+    with rasters.Mosaics(tmp_path, {"after": rasters.PIXELS}, tiles) as mosaics:
+        for tile in tiles:
+            west = tile.granule.window_bounds(tile.window)[0]
+            x = west + 10 * np.arange(tile.window.width)
+            values = np.broadcast_to(np.where((x // 640) % 2, 1000, 500)[None, None], (6, *tile.window.shape))
+            mosaics.add("after", tile, np.where(tile.owned(), values, 0).astype(np.uint16))
+    [path] = rasters.paths_of(tmp_path, "after")
+    with rasterio.open(path) as source:
+        assert source.overviews(1)
+        west, south, _, _ = (round(value / 640) * 640 for value in source.bounds)
+    frame = pictures.Frame(source.crs.to_epsg(), (west + 1280, south + 1280, west + 7680, south + 7680), (100, 100))
+    found = pictures.cut([path], frame)[0]
+    assert found.mean() == pytest.approx(0.075, abs=0.001)
+    metres = frame.bounds[0] + 64 * (np.arange(100) + 0.5)
+    expected = np.where((metres // 640) % 2, 0.1, 0.05)
+    inner = np.abs(metres % 640 - 320) < 200  # where no edge of a stripe is near
+    assert np.allclose(found[:, inner], expected[inner], atol=1e-6)

@@ -1,0 +1,93 @@
+"""The rasters of nights: what is the same as the night before is not made again, and nothing hurts that."""
+
+import json
+import os
+import shutil
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from shapely import box
+
+from pipeline import grid
+from pipeline.nightly import drawn, run
+from pipeline.publish import rasters
+from tests.nightly.planted import World
+
+AOI = "planted-world"
+
+
+def nights(place: run.Home, world: World, *numbers: int) -> list[Path]:
+    options = run.Options(catalog=str(world.items), workers=0)
+    folders = []
+    for number in numbers:
+        report = run.nightly(place, world.nights[number], options)
+        assert report.exit_code == 0
+        folders.append(place.out / world.nights[number].isoformat() / AOI)
+    return folders
+
+
+def test_before_of_the_same_normals_is_the_file_of_the_night_before_and_else_made_alike(
+    world: World, make_home: Callable[..., run.Home]
+) -> None:
+    place = make_home()
+    first, second = nights(place, world, 0, 1)
+    assert os.path.samefile(first / "before.tif", second / "before.tif")
+    told = [json.loads((folder / "run.json").read_text())["rasters"]["before"] for folder in (first, second)]
+    assert told[0] == told[1]
+    assert list(told[0]["files"]) == ["before.tif"]
+    content, run_json = (second / "before.tif").read_bytes(), facts(second)
+    shutil.rmtree(first)
+    nights(place, world, 1)
+    assert (second / "before.tif").read_bytes() == content
+    assert facts(second) == run_json
+    with (second / "before.tif").open("r+b") as touched:
+        touched.write(b"an analyst's tool")
+    [third] = nights(place, world, 2)
+    assert (third / "before.tif").read_bytes() == content
+    assert not os.path.samefile(second / "before.tif", third / "before.tif")
+
+
+def facts(folder: Path) -> dict[str, object]:
+    told: dict[str, object] = json.loads((folder / "run.json").read_text())
+    return {name: value for name, value in told.items() if name != "timings"}
+
+
+def test_drawn_arrays_come_back_once(tmp_path: Path) -> None:
+    tile, other = grid.tiles_over(box(77.0, 29.0, 77.03, 29.02), tile_px=256)[:2]
+    arrays = {name: np.full((2, 3, 4), number, np.uint16) for number, name in enumerate(drawn.NAMES)}
+    drawn.put(tmp_path, tile, arrays)
+    assert drawn.take(tmp_path, other) is None
+    found = drawn.take(tmp_path, tile)
+    assert found is not None
+    assert all(np.array_equal(found[name], arrays[name]) for name in drawn.NAMES)
+    assert drawn.take(tmp_path, tile) is None
+    assert not list((tmp_path / "drawn").iterdir())
+
+
+def mosaics_peak(folder: Path, width: float) -> tuple[int, int]:
+    """Tiles, and the most bytes that arrays took at a time while they went from scratch into mosaics."""
+    folder.mkdir()
+    tiles = grid.tiles_over(box(77.0, 29.0, 77.0 + width, 29.05), tile_px=512)
+    for tile in tiles:
+        change = np.full((3, *tile.window.shape), 0.5, np.float32)
+        pixels = np.full((6, *tile.window.shape), 700, np.uint16)
+        drawn.put(folder, tile, {"change": change, "after": pixels, "seen": pixels[:2]})
+    layers = {name: rasters.LAYERS[name] for name in drawn.NAMES}
+    tracemalloc.start()
+    try:
+        with rasters.Mosaics(folder, layers, tiles) as mosaics:
+            for tile in tiles:
+                for name, values in (drawn.take(folder, tile) or {}).items():
+                    mosaics.add(name, tile, values)
+        return len(tiles), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_d15_mosaics_memory_does_not_grow_with_the_area(tmp_path: Path) -> None:
+    few, least = mosaics_peak(tmp_path / "few", 0.05)
+    many, most = mosaics_peak(tmp_path / "many", 0.4)
+    assert many >= 4 * few
+    assert most < 1.2 * least
