@@ -114,8 +114,10 @@ class Core(nn.Module):
         return shuffled
 
 
-def _of_both_dates(convolution: nn.Conv2d) -> nn.Conv2d:
+def _of_both_dates(convolution: nn.Module) -> nn.Conv2d:
     """A 1 x 1 convolution of (later state, change), as one of (later state, earlier state)."""
+    if not isinstance(convolution, nn.Conv2d):
+        raise TypeError(f"{convolution} is no convolution")
     state, change = convolution.weight.detach().chunk(2, dim=1)
     made = nn.Conv2d(convolution.in_channels, convolution.out_channels, 1)
     with torch.no_grad():

@@ -78,7 +78,8 @@ def test_halo_is_the_measured_reach_rounded_to_the_stride() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160)])
 def test_core_answers_like_the_whole_network_for_what_lies_the_halo_inside(height: int, width: int) -> None:
-    network = siamese.fold(_network())
+    network = _network()
+    siamese.fold(network)
     halo = network.halo_px
     before, after = (date[..., :height, :width] for date in _dates(160))
     with torch.inference_mode():
