@@ -19,6 +19,8 @@ from torch.nn.utils import fusion
 _DILATIONS = (1, 2, 1)
 """Of the blocks on the fused features: they see the surroundings."""
 
+_TRUNK_REACH = sum(_DILATIONS)
+
 _RARE = -4.0
 """Where the logits start, since change is rare: spares the first steps of training."""
 
@@ -72,6 +74,64 @@ class Siamese(nn.Module):
         joined = self.joined(raised.add_(self.fuse_near(_state_and_change(near))))
         logits: Tensor = nn.functional.pixel_shuffle(self.head(self.decode(joined)), 2)
         return logits
+
+
+class Core(nn.Module):
+    """The same network as it runs at night: the answer for what lies `halo_px` inside, and no work for anything else.
+
+    Each date goes its own way, since ONNX Runtime leaves its fast layout to split a batch, and the difference of the
+    dates is folded into the convolutions that follow it. What only the halo needed is cut off with convolutions that
+    pick one pixel, for which the layout need not be left either.
+
+    Answers are those of `Siamese` but for the last bits of single precision.
+    """
+
+    def __init__(self, network: Siamese) -> None:
+        """`network` is folded; its layers are shared, not copied."""
+        super().__init__()
+        self.network = network
+        self.fuse_far = _of_both_dates(network.fuse_far[0])
+        self.fuse_near = _of_both_dates(network.fuse_near)
+
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        """Logits.
+
+        Args:
+            before: (1, in_channels, y, x), y and x multiples of 4 and more than twice the halo.
+            after: the same shape.
+
+        Returns:
+            (1, kinds, y - 2 * halo_px, x - 2 * halo_px).
+        """
+        net = self.network
+        near = [net.near(net.stem(date)) for date in (after, before)]
+        far = [net.far(net.down(date)) for date in near]
+        fused = _cut(torch.relu(self.fuse_far(torch.cat(far, dim=1))), 8 - _TRUNK_REACH - 1)
+        context = _cut(net.up(net.trunk(fused)), _TRUNK_REACH)
+        raised = nn.functional.interpolate(context, scale_factor=2.0, mode="nearest")
+        joined = torch.relu(raised + self.fuse_near(torch.cat([_cut(date, 14) for date in near], dim=1)))
+        shuffled: Tensor = nn.functional.pixel_shuffle(net.head(net.decode(joined))[..., 2:-2, 2:-2], 2)
+        return shuffled
+
+
+def _of_both_dates(convolution: nn.Module) -> nn.Conv2d:
+    """A 1 x 1 convolution of (later state, change), as one of (later state, earlier state)."""
+    if not isinstance(convolution, nn.Conv2d):
+        raise TypeError(f"{convolution} is no convolution")
+    state, change = convolution.weight.detach().chunk(2, dim=1)
+    made = nn.Conv2d(convolution.in_channels, convolution.out_channels, 1)
+    with torch.no_grad():
+        made.weight.copy_(torch.cat([state + change, -change], dim=1))
+        if made.bias is not None and convolution.bias is not None:
+            made.bias.copy_(convolution.bias)
+    return made
+
+
+def _cut(x: Tensor, margin: int) -> Tensor:
+    """`x` without `margin` pixels on each side: a convolution with taps so far apart, all 0 but the middle one."""
+    pick = torch.zeros(x.shape[1], 1, 3, 3)
+    pick[:, :, 1, 1] = 1
+    return nn.functional.conv2d(x, pick, dilation=margin, groups=x.shape[1])
 
 
 def _state_and_change(both: Tensor) -> Tensor:

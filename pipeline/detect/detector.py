@@ -89,8 +89,8 @@ class Detector:
         """
         halo, side = self.halo_px, self.card.patch_px
         core = (..., slice(halo, halo + side), slice(halo, halo + side))
-        logits = self.run(self._prepared(before), self._prepared(after))[0]
-        probability = self._calibrated(logits[core])
+        logits = self.run(self._prepared(before), self._prepared(after))
+        probability = self._calibrated(runtime.middle(logits, side)[0])
         unseen = self.missing(before[core]) | self.missing(after[core])
         return np.where(unseen, np.float32(np.nan), probability)
 

@@ -27,7 +27,7 @@ _SCENES = {
     MINING: {"mining_emergence"},
     "amazon, mining and other human activity": {"mining_emergence", "human_activity"},
 }
-_BOADELLA_UNFIT = (date(2020, 1, 13), date(2020, 1, 18), date(2020, 1, 23))  # hazy, cloudy, cloudy: its README
+BOADELLA_UNFIT = (date(2020, 1, 13), date(2020, 1, 18), date(2020, 1, 23))  # hazy, cloudy, cloudy: its README
 
 
 def judge(
@@ -68,7 +68,7 @@ def judge(
 def _quiet(data: Path) -> dict[str, Sequence[Place]]:
     """Trials on places where nothing was cleared."""
     farm = series.read_series(data / "series" / "worldcereal-a")
-    water = series.read_series(data / "series" / "boadella", unfit=_BOADELLA_UNFIT)
+    water = series.read_series(data / "series" / "boadella", unfit=BOADELLA_UNFIT)
     return {
         "portugal": places.read_unlabelled(data / "pairs" / "portugal"),
         "worldcereal-a, look after look": series.consecutive(farm, name="worldcereal-a"),

@@ -76,6 +76,19 @@ def test_halo_is_the_measured_reach_rounded_to_the_stride() -> None:
     assert network.halo_px <= 48
 
 
+@pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160)])
+def test_core_answers_like_the_whole_network_for_what_lies_the_halo_inside(height: int, width: int) -> None:
+    network = _network()
+    siamese.fold(network)
+    halo = network.halo_px
+    before, after = (date[..., :height, :width] for date in _dates(160))
+    with torch.inference_mode():
+        wanted = network(before, after)[..., halo:-halo, halo:-halo]
+        found = siamese.Core(network).eval()(before, after)
+    assert float(wanted.std()) > 0.01
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+
+
 def test_forward_dates_swapped_is_another_question() -> None:
     network = _network()
     before, after = _dates(64)
