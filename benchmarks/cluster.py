@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.side_by_side import stolen_s
+from benchmarks.side_by_side import usage
 from pipeline import demo
 from pipeline.bucket import Bucket
 from pipeline.nightly import run
@@ -75,7 +75,7 @@ def rows(folder: Path, preset: str, counts: Sequence[int] = (1, 2, 4)) -> Iterat
 def _row(home: run.Home, nightly: object, what: tuple[object, run.Options], where: tuple[cluster.Cluster, str]) -> Row:
     crew, name = where
     processes = [psutil.Process(worker.process.pid) for worker in crew.workers]
-    busy, stolen = os.getloadavg()[0] / (os.cpu_count() or 1), stolen_s()
+    busy, used = os.getloadavg()[0] / (os.cpu_count() or 1), usage()
     before, mine, started = _cpu(processes), time.process_time(), time.perf_counter()
     report = nightly(home, *what)  # type: ignore[operator]
     wall, driver = time.perf_counter() - started, time.process_time() - mine
@@ -94,7 +94,7 @@ def _row(home: run.Home, nightly: object, what: tuple[object, run.Options], wher
         state_mb=_bytes(home.state_bucket) / 1e6,
         out_mb=_bytes(home.out_bucket) / 1e6,
         busy=busy,
-        stolen_pct=100 * (stolen_s() - stolen) / wall,
+        stolen_pct=used.since()[0],
     )
 
 

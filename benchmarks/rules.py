@@ -107,7 +107,7 @@ def home_over(folder: Path, items: Path) -> run.Home:
         (place.aois / "area.geojson").write_text(beside.read_text())
         return place
     boxes = np.array([item["bbox"] for item in json.loads(items.read_text())["features"]])
-    west, south, east, north = *boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)
+    (west, south), (east, north) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     feature: dict[str, Any] = {
         "type": "Feature",
         "properties": {

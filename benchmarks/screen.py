@@ -83,7 +83,8 @@ def vegetation(before: Array, after: Array) -> Array:
         normalised_difference(before[_NIR], before[low]) - normalised_difference(after[_NIR], after[low])
         for low in (_RED, _SWIR)
     ]
-    return np.fmax(*falls)
+    fallen: Array = np.fmax(*falls)
+    return fallen
 
 
 def brightness(before: Array, after: Array) -> Array:
@@ -105,7 +106,7 @@ def blocks(place: Place, network: Detector, *, side: int = BLOCK_PX) -> Iterator
     probability = change_pair(place.before, place.after, detector=network)
     with np.errstate(invalid="ignore"):
         detected = probability >= thresholds[:, None, None]
-    seen = np.isfinite(probability).all(axis=0)
+    seen: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(probability))
     scores = [
         np.where(seen, np.nan_to_num(values, nan=-np.inf), -np.inf) for values in _scored(place.before, place.after)
     ]

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from shapely.geometry import box
 
 from pipeline import config, grid
 from pipeline.depot import Folder
-from pipeline.detect import evidence
 from pipeline.grid import Tile, Window
-from pipeline.nightly import state, task
+from pipeline.nightly import drawn, state, task
 from pipeline.nightly.task import TileJob
 from pipeline.normal import keep
 from pipeline.publish import rasters
+from pipeline.scenes import kept
 from pipeline.scenes.blocks import BlockStore
 from pipeline.schema import Asset, Inspected, Offset, Part, Scene, Shift
 
@@ -45,7 +46,7 @@ class Figures:
     history_cpu_s: float
     """Each look of the history, read and built into the normal."""
     driver_cpu_s: float
-    """What the driver does for each tile, one after another: reads arrays and normal, and writes the rasters."""
+    """What the driver does for each tile, one after another: puts what its task has drawn into the rasters."""
     blocks_mb: float
     """Compressed bytes of the blocks that one look touches, halo included."""
     arrays_mb: float
@@ -62,7 +63,7 @@ def measure(folder: Path) -> Figures:
     corner = Window(SIDE, SIDE, SIDE, SIDE)
     window = Window(corner.row + BLOCK, corner.col + BLOCK, BLOCK, BLOCK)
     job = TileJob(
-        tile=Tile(GRANULE, window, grid.box(*GRANULE.window_bounds(window))),
+        tile=Tile(GRANULE, window, box(*GRANULE.window_bounds(window))),
         profile=config.Profile(title="benchmark", use="research", search=config.Search(catalogs=("none",))),
         as_of=AS_OF,
         anchor=AS_OF,
@@ -80,7 +81,7 @@ def measure(folder: Path) -> Figures:
     look_s, answer = _run(replace(after, new=(new,), scratch=store.folder))
     spare_s, _ = _run(replace(after, scratch=folder / "spare"))
     driver_s, rasters_mb = _driver(job, answer.arrays, folder / "night")
-    touched = sum(path.stat().st_size for path in store.folder.glob("*/*_*.npy"))
+    touched = sum(path.stat().st_size for path in store.folder.glob(f"*/*{kept.SUFFIX}"))
     squeezed = _mb(folder / f"scene{HISTORY}") / (SIDE**2 * 2 * (len(SHARP) + len(COARSE) / 4) / 1e6)
     return Figures(
         look_cpu_s=look_s - spare_s,
@@ -97,16 +98,15 @@ def measure(folder: Path) -> Figures:
 def _driver(job: TileJob, arrays: str, folder: Path) -> tuple[float, float]:
     """CPU seconds and megabytes of the rasters of one tile, as they are written when a night is published."""
     folder.mkdir()
-    started = time.process_time()
     known = task.read_layers(job.store.arrays, arrays)
     normal = keep.load(job.store.normals, task.normal_key(job.tile, job.anchor, job.profile))
     if normal is None:
         raise RuntimeError("the normal has not been kept")
-    before = np.clip(normal.cropped(job.tile.window).median * 10000, 1, 65535).astype(np.uint16)
-    seen = np.stack([known.latest.after_day, known.latest.blind]).astype(np.uint16)
-    layers = {"change": evidence.latest_probability(known.evidence), "after": known.latest.after, "before": before}
+    layers = drawn.tonight(job.tile, known.evidence, known.latest, job.as_of)  # in the tile's own task
+    before = drawn.before(job.tile, normal.cropped(job.tile.window))
+    started = time.process_time()
     with rasters.Mosaics(folder, rasters.LAYERS, [job.tile]) as mosaics:
-        for name, values in (layers | {"seen": seen}).items():
+        for name, values in (layers | {"before": before}).items():
             mosaics.add(name, job.tile, values)
     return time.process_time() - started, _mb(folder)
 

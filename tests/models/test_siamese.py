@@ -10,7 +10,7 @@ def _network() -> siamese.Siamese:
     torch.manual_seed(3)
     network = siamese.Siamese().eval()
     for module in network.modules():  # as after training: statistics that are not 0 and 1
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
             nn.init.uniform_(module.running_mean, -0.2, 0.2)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
     return network
