@@ -3,7 +3,7 @@
 In: the looks of one tile as they are judged, then its marks. Out: files in a depot of the night, one per group that
 tonight's looks have seen. Nothing downstream reads a scene again: evidence packs are made from these.
 
-Looks wait on the disk until all are judged, so that memory does not grow with their number.
+All looks but the newest wait on the disk until all are judged, so that memory does not grow with their number.
 """
 
 import shutil
@@ -60,15 +60,18 @@ class Spool:
         """Start with none; what an earlier attempt left in `folder` is removed."""
         self._folder = folder
         self._scenes: list[str] = []
+        self._newest: dict[str, NDArray[Any]] = {}
         self._seen = np.zeros(tile.window.shape, np.bool_)
         shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, seen: Look, found: Change) -> None:
         """Put a look, on the tile and the network's halo, and what came of it aside."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, values in self._newest.items():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            np.save(self._folder / f"{name}.npy", values)
         layers: dict[str, NDArray[Any]] = {"reflectance": seen.reflectance, "reason": seen.reason}
-        for name, values in (layers | layers_of(found)).items():
-            np.save(self._folder / f"{len(self._scenes)}.{name}.npy", values)
+        number = len(self._scenes)
+        self._newest = {f"{number}.{name}": values for name, values in (layers | layers_of(found)).items()}
         self._scenes.append(seen.scene.scene_id)
         self._seen |= np.isfinite(found.probability).any(axis=0)
 
@@ -107,13 +110,13 @@ class Spool:
             "spread": judged.normal.spread[:, *outer],
         }
         arrays |= {f"before.{name}": values[..., *inner] for name, values in layers_of(judged.before).items()}
-        for path in self._folder.iterdir():
-            part = outer if path.name.endswith((".reflectance.npy", ".reason.npy")) else inner
-            arrays[path.stem] = np.load(path, mmap_mode="r")[..., *part]
-        name = f"{tile.key}.{window.row}_{window.col}.npz"
-        with target.writing(name) as handle:
+        waiting = {path.stem: np.load(path, mmap_mode="r") for path in sorted(self._folder.glob("*.npy"))}
+        for name, values in (waiting | self._newest).items():
+            arrays[name] = values[..., *(outer if name.endswith((".reflectance", ".reason")) else inner)]
+        file = f"{tile.key}.{window.row}_{window.col}.npz"
+        with target.writing(file) as handle:
             np.savez(handle, **arrays)
-        return Crop(window, target, name)
+        return Crop(window, target, file)
 
 
 def layers_of(facts: Evidence | Change) -> dict[str, NDArray[Any]]:
