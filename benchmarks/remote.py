@@ -8,9 +8,10 @@ import shutil
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,12 +22,12 @@ from benchmarks import bars
 from benchmarks.bars import Line
 from benchmarks.material import BLOCK_PX, Material
 from benchmarks.reading import ADDED_DN, HALO_PX
-from benchmarks.side_by_side import compare
-from pipeline.config import Read
+from benchmarks.side_by_side import Row, compare
+from pipeline.config import Profile, Read, Search
 from pipeline.grid import Window
-from pipeline.scenes import look
+from pipeline.scenes import ahead, look
 from pipeline.scenes.blocks import BlockStore
-from pipeline.schema import Part
+from pipeline.schema import Inspected, Offset, Part, Scene, Shift
 from pipeline.sensors import BANDS
 
 DELAY_S = 0.05
@@ -127,8 +128,7 @@ def lines(material: Material, folder: Path, *, quick: bool) -> Iterator[Line]:
             return material.part(-1, base=f"{url}{next(rounds)}/")
 
         def ours() -> None:
-            shutil.rmtree(folder / "remote", ignore_errors=True)
-            store = BlockStore(folder / "remote", Read())
+            store = _fresh(folder / "remote")
             look.read_bands(fresh(), ADDED_DN, material.granule, tile, store)
 
         def theirs() -> None:
@@ -142,16 +142,50 @@ def lines(material: Material, folder: Path, *, quick: bool) -> Iterator[Line]:
         row = compare("remote", ours, theirs, rounds=3 if quick else 7, clock="wall")
         note = f"{1000 * DELAY_S:.0f} ms an answer, {BYTES_PER_S / 1e6:.0f} MB/s a connection"
         yield bars.told("a tile over HTTP / bare rasterio, band after band", row, note)
-        shutil.rmtree(folder / "remote", ignore_errors=True)
-        store, part = BlockStore(folder / "remote", Read()), fresh()
+        store, part = _fresh(folder / "remote"), fresh()
         beside = replace(tile, col=tile.col + BLOCK_PX)
         values = [
             _asked(counts, partial(look.read_bands, part, ADDED_DN, material.granule, window, store))
             for window in (tile, beside)
         ]
+        row = _ahead(material, (tile, beside), lambda: f"{url}{next(rounds)}/", folder / "ahead", quick=quick)
+    yield bars.told("four looks of these two tiles, the next read ahead / one after another", row, note)
     least = "a HEAD and a header for each of six files, and one range for each row of blocks"
     yield bars.fact("", "requests of that tile, nothing known of the files", values[0], note=least)
     yield bars.fact("", "requests of the tile east of it", values[1], note="one range for each row of blocks")
+
+
+def _ahead(material: Material, tiles: Sequence[Window], base: Callable[[], str], folder: Path, *, quick: bool) -> Row:
+    """Four scenes on each tile, as a normal is built of them."""
+    profile = Profile(title="benchmark", use="research", search=Search(catalogs=("none",)))
+
+    def scenes() -> list[Inspected]:
+        sensed, still = datetime(2022, 3, 1, tzinfo=UTC), Shift(0.0, 0.0, False, "given")
+        found = []
+        for number in (-4, -3, -2, -1):
+            part = material.part(number, base=base())
+            scene = Scene(str(number), "", material.granule, sensed, None, None, None, (part,), (part.item_id,))
+            found.append(Inspected(scene, (Offset(ADDED_DN, "given", ""),), still))
+        return found
+
+    def ours() -> None:
+        store, known = _fresh(folder), scenes()
+        for tile in tiles:
+            for _ in ahead.read_looks(known, tile, store=store, profile=profile):
+                pass
+
+    def plain() -> None:
+        store, known = _fresh(folder), scenes()
+        for tile in tiles:
+            for scene in known:
+                look.read_look(scene, tile, store=store, profile=profile)
+
+    return compare("ahead", ours, plain, rounds=3 if quick else 7, clock="wall")
+
+
+def _fresh(folder: Path) -> BlockStore:
+    shutil.rmtree(folder, ignore_errors=True)
+    return BlockStore(folder, Read())
 
 
 def _asked(counts: Counts, work: Callable[[], object]) -> str:

@@ -26,7 +26,7 @@ from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch,
 from pipeline.nightly.latest import Latest
 from pipeline.nightly.scratch import Scratch
 from pipeline.normal import composite, keep
-from pipeline.scenes import blocks, look, residual
+from pipeline.scenes import ahead, blocks, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
 
 log = logging.getLogger(__name__)
@@ -122,13 +122,12 @@ def run(job: TileJob) -> TileAnswer:
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
     inner = near(job.tile, network.halo_px)
-    for inspected in job.new:
-        raw = look.read_look(inspected, normal.window, store=blockstore, profile=job.profile)
+    for raw in ahead.read_looks(job.new, normal.window, store=blockstore, profile=job.profile):
         clock.lap("read")
         seen_look = residual.guard(raw, normal, rules=job.profile.mask).cropped(inner)
         clock.lap("prepare")
         core = seen_look.cropped(job.tile.window)
-        seen[inspected.scene.scene_id] = _reasons(core, owned)
+        seen[raw.scene.scene_id] = _reasons(core, owned)
         if (seen_look.reason == Reason.FAILED).any():  # tried again another night, so it must not count twice
             layers = replace(layers, latest=latest.blinded(layers.latest, core))
             continue
@@ -187,7 +186,7 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
     kept = keep.load(job.store.normals, key)
     if kept is not None and kept.window == window:
         return kept
-    looks = [look.read_look(scene, window, store=blockstore, profile=job.profile) for scene in job.history]
+    looks = list(ahead.read_looks(job.history, window, store=blockstore, profile=job.profile))
     built = composite.build(looks, granule=job.tile.granule, window=window, anchor=job.anchor, rules=job.profile.normal)
     if not any((item.reason == Reason.FAILED).any() for item in looks):
         keep.save(job.store.normals, key, built)

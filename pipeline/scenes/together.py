@@ -37,11 +37,16 @@ def finder(
         around = windows[name != SENTINEL2.classes.name]
         return digital.read_band(part, granule, around, name, store)
 
-    if not any("://" in asset.href for _, asset in part.assets):
+    if not far(part):
         return read
     asked = {name: _pool().submit(read, name) for name in names}
     wait(asked.values())  # also where one fails: nobody reads any more when this look is done
     return lambda name: asked[name].result()
+
+
+def far(part: Part) -> bool:
+    """True if some file of a part is not of this machine."""
+    return any("://" in asset.href for _, asset in part.assets)
 
 
 @lru_cache(maxsize=1)

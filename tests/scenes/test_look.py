@@ -240,7 +240,7 @@ def test_d11_failed_read_is_a_counted_gap_and_logged(
     assert "B03.tif: no such file" in caplog.text
 
 
-def _served(part: Part, server: Any, folder: Path) -> Part:
+def served(part: Part, server: Any, folder: Path) -> Part:
     """The part with its files behind the server."""
     assets = tuple((band, Asset(f"{server.url}/{Path(asset.href).relative_to(folder)}")) for band, asset in part.assets)
     return replace(part, assets=assets)
@@ -250,7 +250,7 @@ def test_read_look_over_http_is_the_look_of_the_files(
     writer: Any, server: Any, store: BlockStore, profile: config.Profile
 ) -> None:
     part = writer.part(bands(SCL=classes((3, 4, 9))), at=AT)
-    parts = (part, _served(part, server, writer.folder))
+    parts = (part, served(part, server, writer.folder))
     near, far = (look.read_look(inspected(writer.scene(each)), COVER, store=store, profile=profile) for each in parts)
     assert np.array_equal(near.reflectance, far.reflectance, equal_nan=True)
     assert np.array_equal(near.reason, far.reason)
@@ -262,7 +262,7 @@ def test_d11_band_that_fails_over_http_is_a_gap_and_leaves_no_reader_behind(
 ) -> None:
     part = writer.part(bands(), at=AT)
     Path(part.asset("B02").href).unlink()
-    scene = writer.scene(_served(part, server, writer.folder))
+    scene = writer.scene(served(part, server, writer.folder))
     found = look.read_look(inspected(scene), COVER, store=store, profile=profile)
     assert (found.reason == Reason.FAILED).all()
     asked = len(server.log)
