@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.scenes import kept
+
 REPO = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 
@@ -23,7 +25,7 @@ class Worker:
 
     def begun(self) -> bool:
         """True as soon as it has decoded a block for a tile."""
-        return any(self.folder.glob("scratch/**/vanwatch/*/*/*.npy"))
+        return any(self.folder.glob(f"scratch/**/vanwatch/*/*/*{kept.SUFFIX}"))
 
     def kill(self) -> None:
         """End it with no time for anything."""
