@@ -20,7 +20,6 @@ from pathlib import Path
 from benchmarks import bars, cascade, material, network, night, nights, parts, reading, remote, report, stores
 from benchmarks.bars import Line
 from benchmarks.side_by_side import Row
-from pipeline.nightly import allocation
 
 RESULTS = Path("benchmarks/results")
 PAGE = Path("docs/speed.md")
@@ -29,7 +28,6 @@ PAGE = Path("docs/speed.md")
 def main() -> None:
     """Measure, print, and write the table."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    allocation.keep_freed()  # as every process of a night does; peers in this process gain by it too
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="where the granule is kept")
     parser.add_argument("--quick", action="store_true", help="a corner of the granule and three rounds")

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
+from itertools import zip_longest
 
 from pipeline.config import Profile
 from pipeline.errors import ReadError, SceneError
@@ -26,7 +27,7 @@ def read_looks(scenes: Sequence[Inspected], window: Window, *, store: BlockStore
     """Read scenes on one window; arguments, looks and errors are those of `look.read_look`."""
     begun: list[Future[None]] = []
     try:
-        for inspected, following in zip(scenes, [*scenes[1:], None], strict=True):
+        for inspected, following in zip_longest(scenes, scenes[1:]):
             if following:
                 begun = _begun(following, look.touched(following, window, profile.mask), store)
             yield look.read_look(inspected, window, store=store, profile=profile)

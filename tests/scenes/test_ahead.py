@@ -35,6 +35,10 @@ def test_looks_are_those_read_one_by_one(scenes: Any, store: BlockStore, profile
             assert np.array_equal(one.reason, other.reason)
 
 
+def test_no_scenes_are_no_looks(store: BlockStore, profile: config.Profile) -> None:
+    assert list(ahead.read_looks((), COVER, store=store, profile=profile)) == []
+
+
 def test_files_of_the_next_look_are_read_while_the_first_is_worked_on(
     scenes: Any, server: Any, store: BlockStore, profile: config.Profile
 ) -> None:
