@@ -44,7 +44,9 @@ def page(told: dict[str, Any]) -> str:
         f"{'; the small version, a look and not a measurement' if told['quick'] else ''}. Ours and the peer run in turn"
         " in one process on one thread unless a line says otherwise; ratios are the median (lowest..highest) of the"
         " rounds; `cpu` is seconds of user and system time, `wall` seconds of the clock. A line with more than"
-        f" {STEAL_LIMIT_PCT:g} % stolen CPU time should be measured again. Earlier results: `benchmarks/results`.",
+        f" {STEAL_LIMIT_PCT:g} % stolen CPU time should be measured again. Processes of a night keep the memory that"
+        " they free (`pipeline/nightly/allocation.py`); the rows of bars 1 to 8 are of a process that does not. Earlier"
+        " results: `benchmarks/results`.",
         "",
         "| bar | what | ours | peer | ratio | asked | met | stolen, others % | note |",
         "|---|---|---|---|---|---|---|---|---|",
