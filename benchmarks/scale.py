@@ -14,14 +14,14 @@ from pathlib import Path
 from benchmarks.tile import Figures, measure
 
 MEASURED = Figures(
-    look_cpu_s=2.74,
-    spare_cpu_s=0.14,
-    history_cpu_s=1.44,
-    driver_cpu_s=1.08,
+    look_cpu_s=1.42,
+    spare_cpu_s=0.31,
+    history_cpu_s=0.57,
+    driver_cpu_s=0.68,
     blocks_mb=56.6,
-    arrays_mb=8.4,
+    arrays_mb=7.1,
     normal_mb=79.9,
-    rasters_mb=20.1,
+    rasters_mb=19.6,
 )
 """Of one run of `--measure`; see docs/scale.md for the machine."""
 AREAS_KM2 = {"a state": 135_000, "a country": 3_290_000, "the tropics": 18_300_000}
