@@ -43,7 +43,7 @@ def lines(*, quick: bool) -> Iterator[Line]:
         peer = registry.build("fc-siam-diff", {"in_channels": channels}).eval()  # ResNet-18
         for name, layout in _LAYOUTS.items():
             row = compare(name, mine, _eager(peer, layout, dates), rounds=rounds)
-            note = "average precision of both: docs/model.md"
+            note = "the same cells with halo; ours answers without it; average precision: docs/model.md"
             yield bars.at_least("4", f"network / FC-Siam-diff ResNet-18, eager torch, {name}", row, bar=15, note=note)
         slow = runtime.of_torch(loading.load(WEIGHTS_FOLDER / MODEL)[1])
         row = compare("torch", mine, _job(slow, dates), rounds=rounds)
