@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.detect import evidence
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Tile
+from pipeline.nightly import latest
 from pipeline.nightly.latest import Latest
 from pipeline.publish import rasters
 from pipeline.schema import Normal, Reason
@@ -37,9 +38,7 @@ def tonight(tile: Tile, known: Evidence, newest: Latest, as_of: date) -> dict[st
 
 def before(tile: Tile, normal: Normal) -> NDArray[np.uint16]:
     """(band, y, x) uint16: what a tile shows in the raster `before`."""
-    median = normal.median
-    digital = np.clip(np.nan_to_num(median) * 10000 + 0.5, 1, 65535).astype(np.uint16)
-    return np.where(~tile.owned() | ~np.isfinite(median), np.uint16(0), digital)
+    return np.where(tile.owned(), latest.digital(normal.median), np.uint16(0))
 
 
 def unseen(tile: Tile) -> NDArray[np.uint16]:

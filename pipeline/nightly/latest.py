@@ -41,15 +41,15 @@ def added(old: Latest, seen: Look) -> Latest:
     """
     day = np.uint16(to_day(seen.sensed_day))
     clear = seen.reason == Reason.CLEAR
-    digital = _digital(seen.reflectance)
+    found = digital(seen.reflectance)
     same = clear & (old.after_day == day)
-    newer = clear & ((old.after_day < day) | (same & (digital[0] < old.after[0])))
-    alike = same & (digital[0] == old.after[0])
-    after = np.where(newer, digital, np.where(alike, np.minimum(digital, old.after), old.after))
+    newer = clear & ((old.after_day < day) | (same & (found[0] < old.after[0])))
+    alike = same & (found[0] == old.after[0])
+    after = np.where(newer, found, np.where(alike, np.minimum(found, old.after), old.after))
     return replace(blinded(old, seen), after=after, after_day=np.where(newer, day, old.after_day))
 
 
-def _digital(reflectance: NDArray[np.float32]) -> NDArray[np.uint16]:
+def digital(reflectance: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Reflectance x 10000, at least 1; 0 missing."""
     scaled = reflectance * np.float32(10000)
     scaled += np.float32(0.5)

@@ -135,7 +135,7 @@ def save_arrays(depot: Depot, file: str, arrays: dict[str, NDArray[Any]]) -> Non
 def load_arrays(
     depot: Depot, file: str, *, remedy: str = "restore it from a backup, or replay the AOI"
 ) -> dict[str, NDArray[Any]]:
-    """Read what `save_arrays` wrote, or an `.npz` file.
+    """Read what `save_arrays` wrote, or a file whose name ends in `.npz`, which may come from anywhere.
 
     Args:
         depot: where it is.
@@ -147,15 +147,17 @@ def load_arrays(
     """
     try:
         with depot.reading(file) as handle, zipfile.ZipFile(handle) as archive:
-            return {name.rpartition(".")[0]: _read(archive, name) for name in archive.namelist()}
+            packed = not file.endswith(".npz")
+            return {name.rpartition(".")[0]: _read(archive, name, packed=packed) for name in archive.namelist()}
     except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
         raise StateError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def _read(archive: zipfile.ZipFile, name: str, *, packed: bool) -> NDArray[Any]:
+    """Only the state's own files are unpacked by Blosc: evidence packs may have passed through other hands."""
     content = archive.read(name)
     member = io.BytesIO(content)
-    if not name.endswith(_PACKED):
+    if not packed:
         plain: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         return plain
     np.lib.format.read_magic(member)

@@ -121,3 +121,9 @@ def test_load_arrays_reads_what_earlier_versions_left(tmp_path: Path) -> None:
     read = state.load_arrays(Folder(tmp_path), "t.npz")
     assert read.keys() == kept.keys()
     assert all(np.array_equal(read[name], kept[name]) for name in kept)
+
+
+def test_load_arrays_unpacks_nothing_by_blosc_from_a_file_that_may_come_from_anywhere(tmp_path: Path) -> None:
+    state.save_arrays(Folder(tmp_path), "pack.npz", {"a": np.arange(1000)})
+    with pytest.raises(StateError, match=r"pack\.npz: not readable"):
+        state.load_arrays(Folder(tmp_path), "pack.npz")
