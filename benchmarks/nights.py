@@ -86,7 +86,7 @@ def synthetic(last: int) -> Iterator[Night]:
     rules, owned = config.Evidence(), np.ones((SIDE, SIDE), bool)
     known, measured = evidence.empty((SIDE, SIDE)), list[Night]()
     with tempfile.TemporaryDirectory() as folder:
-        depot, name = Folder(Path(folder)), "tile.npz"
+        depot, name = Folder(Path(folder)), "tile.arrays"
         for number in range(1, last + 2):
             look = drawn(number)
             if min(abs(number - wanted) for wanted in NIGHTS) > 1:

@@ -103,7 +103,7 @@ class Files:
         self._written(night, None)
 
     def _written(self, night: int, pool: ProcessPoolExecutor | None) -> dict[str, str]:
-        names = {f"t{tile}": f"t{tile}.{night}.1.npz" for tile in range(TILES)}
+        names = {f"t{tile}": f"t{tile}.{night}.1.arrays" for tile in range(TILES)}
         folder = self.folder / "arrays"
         _each(pool, _save, [(folder, names[f"t{tile}"], tile, night) for tile in range(TILES)])
         return names
@@ -231,7 +231,7 @@ def _commit_alone(folder: Path) -> Row:
             night = next(nights)
             as_of = FIRST + timedelta(days=night)
             before = books.load(as_of, scenes_since=FIRST)
-            tiles = {f"t{tile}": f"t{tile}.{night}.1.npz" for tile in range(TILES)}
+            tiles = {f"t{tile}": f"t{tile}.{night}.1.arrays" for tile in range(TILES)}
             books.commit(before, Done(after=Manifest(as_of=as_of, tiles=tiles)))
 
         def theirs() -> None:
@@ -293,7 +293,8 @@ def _commit_rows(folder: Path, who: int) -> int:
     with database.opened(database.default_url(folder)) as ledger:
         books, before = Books(ledger, f"aoi{who}"), Manifest()
         for night in range(20):
-            after = Manifest(as_of=FIRST + timedelta(days=night), tiles=before.tiles | {f"t{night}": f"t{night}.npz"})
+            tiles = before.tiles | {f"t{night}": f"t{night}.arrays"}
+            after = Manifest(as_of=FIRST + timedelta(days=night), tiles=tiles)
             books.commit(before, Done(after=after))
             before = replace(after)
     return 20

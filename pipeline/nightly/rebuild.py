@@ -108,7 +108,7 @@ def _part(folder: Path, told: dict[str, Any]) -> OpenedPart:
         looks=tuple(told["looks"]),
         seam=shapely.from_wkb(told["seam"]),
         folder=folder,
-        kept=state.load_arrays(Folder(folder), "evidence.npz", remedy="restore it from a backup"),
+        kept=state.load_arrays(Folder(folder), "evidence.npz", foreign=True, remedy="restore it from a backup"),
     )
 
 

@@ -133,13 +133,14 @@ def save_arrays(depot: Depot, file: str, arrays: dict[str, NDArray[Any]]) -> Non
 
 
 def load_arrays(
-    depot: Depot, file: str, *, remedy: str = "restore it from a backup, or replay the AOI"
+    depot: Depot, file: str, *, foreign: bool = False, remedy: str = "restore it from a backup, or replay the AOI"
 ) -> dict[str, NDArray[Any]]:
-    """Read what `save_arrays` wrote, or a file whose name ends in `.npz`, which may come from anywhere.
+    """Read what `save_arrays` or `numpy.savez` wrote.
 
     Args:
         depot: where it is.
         file: its name.
+        foreign: it may have passed through other hands; plain arrays alone are read then, as Blosc trusts its input.
         remedy: what to do if it is damaged, for the message.
 
     Raises:
@@ -147,17 +148,15 @@ def load_arrays(
     """
     try:
         with depot.reading(file) as handle, zipfile.ZipFile(handle) as archive:
-            packed = not file.endswith(".npz")
-            return {name.rpartition(".")[0]: _read(archive, name, packed=packed) for name in archive.namelist()}
+            return {name.rpartition(".")[0]: _read(archive, name, foreign) for name in archive.namelist()}
     except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
         raise StateError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
 
 
-def _read(archive: zipfile.ZipFile, name: str, *, packed: bool) -> NDArray[Any]:
-    """Only the state's own files are unpacked by Blosc: evidence packs may have passed through other hands."""
+def _read(archive: zipfile.ZipFile, name: str, foreign: bool) -> NDArray[Any]:
     content = archive.read(name)
     member = io.BytesIO(content)
-    if not packed:
+    if foreign or not name.endswith(_PACKED):
         plain: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
         return plain
     np.lib.format.read_magic(member)

@@ -65,7 +65,7 @@ def a_night(before: Manifest, number: int, *, tiles: int = 3, **changes: Any) ->
         granules=("44QKE",),
         ledger=before.ledger | {f"scene{number}": entry(number)},
         alerts=tuple(alerts),
-        tiles={key: f"{key}.{as_of}.1.npz" for key in keys},
+        tiles={key: f"{key}.{as_of}.1.arrays" for key in keys},
         clear_days={key: {as_of.isoformat(): 90, "": 10} for key in keys},
     )
     looks = tuple((f"scene{number}", key, {"clear": 90, "cloud": 10}) for key in keys)
