@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+_SIGN, _EXPONENT_STEP = np.uint32(1 << 31), np.uint32(1 << 23)  # of the bits of a float32
 
 
 def robust(stack: Floats) -> tuple[Floats, Floats]:
@@ -28,10 +29,16 @@ def robust(stack: Floats) -> tuple[Floats, Floats]:
 
 
 def middle(stack: Floats) -> Floats:
-    """(...) float32: median of the finite values over the first axis; NaN for none. The same bits as `np.nanmedian`.
+    """Median over the first axis of what is there.
 
     What is missing stands in turn for more and for less than anything, so that the middle is at the same place for all
     pixels: no more is sorted than decides it, and nothing is looked up pixel by pixel.
+
+    Args:
+        stack: (look, ...) float32; +inf is missing.
+
+    Returns:
+        (...) float32; NaN where all is missing. The same bits as `np.nanmedian`.
     """
     rows, odd = _balanced(stack)
     spare = np.empty_like(rows[0])
@@ -51,23 +58,32 @@ def middle(stack: Floats) -> Floats:
         np.copyto(low, high, where=odd)
     else:
         np.copyto(high, low, where=odd)
-    with np.errstate(invalid="ignore"):
-        halved: Floats = (low + high) / np.float32(2)
-    halved[np.isinf(halved)] = np.nan
+    with np.errstate(invalid="ignore"):  # where all is missing, -inf and +inf meet
+        halved: Floats = np.add(low, high)
+    halved *= np.float32(0.5)
+    if len(rows) == 1:
+        halved[np.isinf(halved)] = np.nan
     return halved
 
 
 def _balanced(stack: Floats) -> tuple[list[Floats], Bools]:
-    """The values with what is missing as +inf and -inf in turn; and where an odd number is there."""
-    rows: list[Floats] = []
-    fill = np.full(stack.shape[1:], np.inf, np.float32)
-    odd = np.full(fill.shape, bool(len(stack) % 2))
-    for values in stack:
-        missing = ~np.isfinite(values)
-        rows.append(np.where(missing, fill, values))
-        odd ^= missing
-        fill.view(np.uint32)[...] ^= missing.astype(np.uint32) << np.uint32(31)  # turns the sign
-    return rows, odd
+    """The values with what is missing as +inf and -inf in turn; and where an odd number is there.
+
+    All of it is arithmetic on the bits of whole rows: adding one to the exponent of +inf carries into the sign.
+    """
+    rows = np.empty(stack.shape, np.uint32)
+    missing, turned = np.empty(stack.shape[1:], np.uint32), np.empty(stack.shape[1:], np.uint32)
+    turn = np.zeros(stack.shape[1:], np.uint32)  # the sign of the next that is missing
+    for values, row in zip(stack, rows, strict=True):
+        bits = values.view(np.uint32)
+        np.add(bits, _EXPONENT_STEP, out=missing)
+        missing ^= bits
+        missing &= _SIGN
+        np.bitwise_and(turn, missing, out=turned)
+        np.bitwise_xor(bits, turned, out=row)
+        turn ^= missing
+    odd = turn.astype(np.bool_)
+    return list(rows.view(np.float32)), ~odd if len(stack) % 2 else odd
 
 
 def ranked(stack: Floats, position: NDArray[np.int64]) -> Floats:
