@@ -12,6 +12,8 @@ Source: FC-Siam of Daudt et al. (2018), doi:10.1109/ICIP.2018.8451652, for the s
 convolutions of Howard et al. (2017), arXiv:1704.04861; sub-pixel output of Shi et al. (2016), arXiv:1609.05158.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import fusion
@@ -81,7 +83,8 @@ class Core(nn.Module):
 
     Each date goes its own way, since ONNX Runtime leaves its fast layout to split a batch, and the difference of the
     dates is folded into the convolutions that follow it. What only the halo needed is cut off with convolutions that
-    pick one pixel, for which the layout need not be left either.
+    pick one pixel, for which the layout need not be left either. The first convolution takes its channels by eight, as
+    the layout does, and the rest by themselves.
 
     Answers are those of `Siamese` but for the last bits of single precision.
     """
@@ -90,6 +93,8 @@ class Core(nn.Module):
         """`network` is folded; its layers are shared, not copied."""
         super().__init__()
         self.network = network
+        parts = _by_eight(network.stem[0])
+        self.stem, self.widths = nn.ModuleList(parts), [part.in_channels for part in parts]
         self.fuse_far = _of_both_dates(network.fuse_far[0])
         self.fuse_near = _of_both_dates(network.fuse_near)
 
@@ -104,7 +109,7 @@ class Core(nn.Module):
             (1, kinds, y - 2 * halo_px, x - 2 * halo_px).
         """
         net = self.network
-        near = [net.near(net.stem(date)) for date in (after, before)]
+        near = [net.near(torch.relu(self._stem(date))) for date in (after, before)]
         far = [net.far(net.down(date)) for date in near]
         fused = _cut(torch.relu(self.fuse_far(torch.cat(far, dim=1))), 8 - _TRUNK_REACH - 1)
         context = _cut(net.up(net.trunk(fused)), _TRUNK_REACH)
@@ -112,6 +117,26 @@ class Core(nn.Module):
         joined = torch.relu(raised + self.fuse_near(torch.cat([_cut(date, 14) for date in near], dim=1)))
         shuffled: Tensor = nn.functional.pixel_shuffle(net.head(net.decode(joined))[..., 2:-2, 2:-2], 2)
         return shuffled
+
+    def _stem(self, date: Tensor) -> Tensor:
+        some = torch.split(date, self.widths, dim=1)
+        parts: list[Tensor] = [part(channels) for part, channels in zip(self.stem, some, strict=True)]
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+def _by_eight(convolution: nn.Module) -> list[nn.Conv2d]:
+    """A convolution as the sum of two: of as many of its channels as are a multiple of eight, and of the rest."""
+    if not isinstance(convolution, nn.Conv2d):
+        raise TypeError(f"{convolution} is no convolution")
+    whole = convolution.in_channels // 8 * 8
+    rest = convolution.in_channels - whole
+    if not whole or not rest:
+        return [convolution]
+    made = [copy.deepcopy(convolution), copy.deepcopy(convolution)]
+    for part, weight in zip(made, torch.split(convolution.weight.detach(), [whole, rest], dim=1), strict=True):
+        part.in_channels, part.weight = weight.shape[1], nn.Parameter(weight.clone())
+    made[1].bias = None
+    return made
 
 
 def _of_both_dates(convolution: nn.Module) -> nn.Conv2d:

@@ -6,9 +6,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from models import siamese
 
 
-def _network() -> siamese.Siamese:
+def _network(channels: int = 8) -> siamese.Siamese:
     torch.manual_seed(3)
-    network = siamese.Siamese().eval()
+    network = siamese.Siamese(in_channels=channels).eval()
     for module in network.modules():  # as after training: statistics that are not 0 and 1
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
             nn.init.uniform_(module.running_mean, -0.2, 0.2)
@@ -16,9 +16,9 @@ def _network() -> siamese.Siamese:
     return network
 
 
-def _dates(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _dates(side: int, channels: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(5)
-    shape = (1, 8, side, side)
+    shape = (1, channels, side, side)
     return torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
 
@@ -76,12 +76,15 @@ def test_halo_is_the_measured_reach_rounded_to_the_stride() -> None:
     assert network.halo_px <= 48
 
 
+@pytest.mark.parametrize("channels", [5, 8, 11])
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (96, 160)])
-def test_core_answers_like_the_whole_network_for_what_lies_the_halo_inside(height: int, width: int) -> None:
-    network = _network()
+def test_core_answers_like_the_whole_network_for_what_lies_the_halo_inside(
+    height: int, width: int, channels: int
+) -> None:
+    network = _network(channels)
     siamese.fold(network)
     halo = network.halo_px
-    before, after = (date[..., :height, :width] for date in _dates(160))
+    before, after = (date[..., :height, :width] for date in _dates(160, channels))
     with torch.inference_mode():
         wanted = network(before, after)[..., halo:-halo, halo:-halo]
         found = siamese.Core(network).eval()(before, after)
