@@ -89,7 +89,9 @@ def _spread(
     core: NDArray[np.bool_], weak: NDArray[np.bool_], least: NDArray[np.float64], half_px: int
 ) -> NDArray[np.bool_]:
     """Core pixels that fill their neighbourhood, with the weaker pixels around them and an edge."""
-    full = _box_sum(core, half_px) >= least
+    full: NDArray[np.bool_] = _box_sum(core, half_px) >= least
+    if not full.any():
+        return full
     seeds = core & (_box_sum(full, half_px) > 0)
     if not seeds.any():
         return seeds
