@@ -72,7 +72,8 @@ class Store:
         """Drop arrays that neither night names, normals of earlier periods, and crops.
 
         Raises:
-            WriteError: the state cannot be written to.
+            StateError: the state cannot be listed.
+            WriteError: it cannot be written to.
         """
         named = {*before.tiles.values(), *after.tiles.values()}
         self.arrays.delete(name for name in self.arrays.names() if name not in named)

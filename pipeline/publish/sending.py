@@ -50,7 +50,8 @@ def send(folder: Path, out: Bucket, *, as_of: str, aoi: str) -> str:
         The URL of the night.
 
     Raises:
-        WriteError: the store refused; the night has no `run.json` there.
+        StateError: the store does not answer, or holds an object there whose name no file can have.
+        WriteError: the store refused; the night has no `run.json` there then either.
     """
     there = out.below(f"{as_of}/{aoi}")
     files = _files(folder)
@@ -73,6 +74,7 @@ def front(out: Bucket, folder: Path) -> None:
         folder: empty, or holding nights of which `out` holds the same.
 
     Raises:
+        StateError: the store does not answer, or holds an object there whose name no file can have.
         WriteError: the store refused, or the disk is full.
     """
     with disk.writing(folder):
@@ -92,11 +94,13 @@ def fetch_edited(out: Bucket, folder: Path, aoi: str) -> None:
     """Bring the GeoPackages into which analysts have typed, and which they have put into `edited/<aoi>/`.
 
     Raises:
-        WriteError: the store does not answer, or the disk is full.
+        StateError: the store does not answer, or holds an object there whose name no file can have.
+        WriteError: a file cannot be fetched, or the disk is full.
     """
     edited = f"{EDITED}/{aoi}"
+    there = {name: kept for name, kept in out.below(edited).listed().items() if ".gpkg" in name}  # and their journals
     with disk.writing(folder):
-        for name, kept in out.below(edited).listed().items():
+        for name, kept in there.items():
             path = _fetch(out, f"{edited}/{name}", folder)
             os.utime(path, (kept.changed.timestamp(),) * 2)  # when it was said, where the file does not tell
 
