@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.publish import index, report, series, surroundings
 from pipeline.publish.series import Point
+from pipeline.schema import Kind
 from tests.publish import planted
 
 CHROMIUM = next(
@@ -226,6 +227,16 @@ def test_page_holds_all_it_needs_and_sends_no_referrer(published: Path) -> None:
     outside = [address for address in links.followed if "://" in address]
     assert all(address.startswith("https://browser.dataspace.copernicus.eu/?") for address in outside)
     assert any("fromTime=2025-11-01T00%3A00" in address and "lat=29.0" in address for address in outside)
+
+
+def test_card_says_what_another_kind_that_is_as_probable_means(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    (camp,) = (alert for alert in found.alerts if alert.detection.kind == Kind.CAMP)
+    unsure = replace(camp, detection=replace(camp.detection, probabilities=(1.0, 0.954, 0.0), confidence=0.954))
+    report.write(tmp_path, replace(found, alerts=(unsure,)))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b>Caution: kind may be clearing.</b> The evidence for a clearing is as strong here, or nearly so." in text
 
 
 def test_cards_stand_in_the_order_of_priority_and_ended_alerts_have_none(published: Path) -> None:
