@@ -25,6 +25,14 @@ from pipeline.errors import ConfigError, StateError, WriteError
 _PROBE = ".probe"
 _AT_ONCE = 100
 """So many are deleted by one request: a store that deletes them one by one still answers in time."""
+_MIME = {
+    ".geojson": "application/geo+json",
+    ".gpkg": "application/geopackage+sqlite3",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+}
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _WORDS = {
     "NoSuchBucket": "no such bucket",
@@ -71,15 +79,15 @@ class Bucket:
         yield waiting
         self.put(name, waiting.getvalue())
 
-    def put(self, name: str, content: bytes | Path, *, mime: str = "") -> None:
-        """Write a file whose bytes are at hand, or lie in a file of this machine.
+    def put(self, name: str, content: bytes | Path) -> None:
+        """Write a file whose bytes are at hand, or lie in a file of this machine; a browser is told its type.
 
         Raises:
             WriteError: the store refused; what was there before stays.
         """
         import obstore
 
-        told: Any = {"Content-Type": mime} if mime else None
+        told: Any = {"Content-Type": _MIME.get(Path(name).suffix, "application/octet-stream")}
         with self._written(name), self._told(name):
             obstore.put(self.client(), self.key(name), content, attributes=told)
 

@@ -86,7 +86,7 @@ def test_bucket_lists_files_and_folders_apart(store: objectstore.Server, tmp_pat
     (tmp_path / "file").write_bytes(b"x")
     for number in range(110):  # more than are deleted by one request
         place.put(f"{number % 3}/{number:05d}", b"")
-    place.put("2/more/deep", tmp_path / "file", mime="text/plain")
+    place.put("2/more/deep", tmp_path / "file")
     place.copy("2/more/deep", "top")
     assert len(place.names()) == 112
     assert place.folders() == ("0", "1", "2")

@@ -287,7 +287,7 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
         crew = crew or stack.enter_context(_connected(place, options))
         report = Report(tuple(_nights(place, nights, chosen, (crew, books, groups))))
         if groups.groups:
-            report = replace(report, told=telling.after(books, groups, report.nights))
+            report = replace(report, told=telling.after(books, groups, report.nights, out=place.out_bucket))
         if place.out_bucket and any(night.url for night in report.nights):
             sending.front(place.out_bucket, place.out)
             shutil.rmtree(place.out, ignore_errors=True)
