@@ -146,10 +146,31 @@ def test_filter_leaves_what_is_wanted(page: Page) -> None:
 
 @needs_browser
 def test_map_leads_to_the_cards_by_keyboard(page: Page) -> None:
-    page.locator("svg a[href='#VW-CCCCCCCC']").focus()
+    page.locator("svg a[href='#VW-CCCCCCCC'][aria-label]").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#VW-CCCCCCCC"
     assert page.locator("#VW-CCCCCCCC").bounding_box()["y"] < 500  # type: ignore[index]
+
+
+@needs_browser
+def test_tab_meets_the_pins_of_the_map_from_first_to_last_and_the_first_lies_on_top(page: Page) -> None:
+    cards = [card.get_attribute("id") for card in page.locator(".card").all()]
+    assert len(cards) == 3
+    met = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        met.append(
+            page.evaluate("document.activeElement.closest('svg') && document.activeElement.getAttribute('href')")
+        )
+    assert [each for each in met if each][:3] == [f"#{card}" for card in cards]
+    ring = "getComputedStyle(document.querySelector('.map a:focus-visible circle')).stroke"
+    page.locator("svg a[aria-label]").first.focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate(ring) == "rgb(255, 255, 255)"
+    painted = [link.get_attribute("href") for link in page.locator("svg a:has(.pin)").all()]
+    assert painted == [f"#{card}" for card in cards[::-1]]
+    page.locator(f"svg a[href='#{cards[0]}'] .pin").click()
+    assert page.evaluate("location.hash") == f"#{cards[0]}"
 
 
 @needs_browser
