@@ -20,11 +20,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from pipeline.errors import ConfigError, WriteError
+from pipeline.errors import ConfigError, StateError, WriteError
 
 _PROBE = ".probe"
 _AT_ONCE = 100
 """So many are deleted by one request: a store that deletes them one by one still answers in time."""
+_MIME = {
+    ".geojson": "application/geo+json",
+    ".gpkg": "application/geopackage+sqlite3",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+}
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _WORDS = {
     "NoSuchBucket": "no such bucket",
@@ -71,15 +79,15 @@ class Bucket:
         yield waiting
         self.put(name, waiting.getvalue())
 
-    def put(self, name: str, content: bytes | Path, *, mime: str = "") -> None:
-        """Write a file whose bytes are at hand, or lie in a file of this machine.
+    def put(self, name: str, content: bytes | Path) -> None:
+        """Write a file whose bytes are at hand, or lie in a file of this machine; a browser is told its type.
 
         Raises:
             WriteError: the store refused; what was there before stays.
         """
         import obstore
 
-        told: Any = {"Content-Type": mime} if mime else None
+        told: Any = {"Content-Type": _MIME.get(Path(name).suffix, "application/octet-stream")}
         with self._written(name), self._told(name):
             obstore.put(self.client(), self.key(name), content, attributes=told)
 
@@ -110,19 +118,26 @@ class Bucket:
         return tuple(self.listed())
 
     def listed(self) -> dict[str, Kept]:
-        """All names, sorted, with what the store tells of each."""
+        """All names, sorted, with what the store tells of each.
+
+        The object that a console makes for an empty folder is none of its own folder's.
+
+        Raises:
+            StateError: the store does not answer, or an object has a name that no file can have.
+        """
         import obstore
 
-        with self._told(""):
+        with self._listing():
             found = [item for page in obstore.list(self.client(), self.prefix or None) for item in page]
-        each = {item["path"].removeprefix(f"{self.prefix}/"): item for item in found}
+        inside = f"{self.prefix}/" if self.prefix else ""
+        each = {item["path"].removeprefix(inside): item for item in found if item["path"].startswith(inside)}
         return {name: Kept(item["last_modified"], item["size"]) for name, item in sorted(each.items())}
 
     def folders(self) -> tuple[str, ...]:
-        """First parts of the names that hold a `/`, sorted."""
+        """First parts of the names that hold a `/`, sorted; raises like `listed`."""
         import obstore
 
-        with self._told(""):
+        with self._listing():
             found = obstore.list_with_delimiter(self.client(), self.prefix or None)["common_prefixes"]
         return tuple(sorted(path.rstrip("/").rpartition("/")[2] for path in found))
 
@@ -187,6 +202,22 @@ class Bucket:
             raise FileNotFoundError(errno.ENOENT, "no such file", shown) from err
         except BaseError as err:
             raise OSError(errno.EIO, _why(str(err)), shown) from err
+
+    @contextmanager
+    def _listing(self) -> Iterator[None]:
+        """The library refuses a whole page of names for one with `.`, `..` or nothing between two `/`."""
+        from obstore.exceptions import InvalidPathError
+
+        try:
+            with self._told(""):
+                yield
+        except OSError as err:
+            why, remedy = err.strerror or str(err), "check that the object store answers"
+            if isinstance(err.__cause__, InvalidPathError):
+                odd = re.search(r'Path "(.*?)"[: ]', str(err.__cause__), re.DOTALL)
+                why = f"no file can be named like its object {odd[1]!r}" if odd else why
+                remedy = "delete that object or move it out of there with the store's own tools"
+            raise StateError(f"{self}: cannot be listed ({why}); {remedy}") from err
 
     @contextmanager
     def _written(self, name: str) -> Iterator[None]:

@@ -32,7 +32,11 @@ class Depot(Protocol):
         """True if there is such a file."""
 
     def names(self) -> tuple[str, ...]:
-        """All files, in whatever folder below, sorted."""
+        """All files, in whatever folder below, sorted.
+
+        Raises:
+            StateError: the store does not answer, or holds an object whose name no file can have.
+        """
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove files; those that are not there are passed over.

@@ -5,9 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -49,6 +52,23 @@ class Server:
         """A part of the bucket that nobody has used."""
         return Bucket(BUCKET, f"t{next(self._numbers)}", self.endpoint, "us-east-1")
 
+    def put_as_is(self, key: str) -> None:
+        """Put an empty object under a name that no S3 library and no HTTP client has tidied."""
+        url, token = _opened(self.endpoint)
+        connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+        with closing(connection):
+            connection.request("PUT", f"{urlsplit(url).path}/{BUCKET}/{quote(key)}", headers=token)
+            if connection.getresponse().status != HTTPStatus.CREATED:
+                raise RuntimeError(f"{key}: not put")
+
+
+def _opened(endpoint: str) -> tuple[str, dict[str, str]]:
+    """The URL of the account by the store's own protocol, and the header that opens it."""
+    told = {"X-Storage-User": KEY, "X-Storage-Pass": SECRET}
+    opened = requests.get(f"{endpoint}/auth/v1.0", headers=told, timeout=60)
+    opened.raise_for_status()
+    return opened.headers["X-Storage-Url"], {"X-Auth-Token": opened.headers["X-Auth-Token"]}
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
@@ -62,15 +82,8 @@ def running(folder: Path) -> Iterator[Server]:
         if process.stdout is None or process.stdout.readline() != "ready\n":
             raise RuntimeError("OpenStack Swift has not started")
         endpoint = f"http://127.0.0.1:{port}"
-        told = {"X-Storage-User": KEY, "X-Storage-Pass": SECRET}
-        opened = requests.get(f"{endpoint}/auth/v1.0", headers=told, timeout=60)
-        opened.raise_for_status()
-        made = requests.put(
-            f"{opened.headers['X-Storage-Url']}/{BUCKET}",
-            headers={"X-Auth-Token": opened.headers["X-Auth-Token"]},
-            timeout=60,
-        )
-        made.raise_for_status()
+        url, token = _opened(endpoint)
+        requests.put(f"{url}/{BUCKET}", headers=token, timeout=60).raise_for_status()
         yield Server(endpoint)
     finally:
         process.kill()

@@ -13,7 +13,7 @@ import pytest
 from pipeline import bucket
 from pipeline.bucket import Bucket
 from pipeline.depot import Depot, Folder
-from pipeline.errors import ConfigError, WriteError
+from pipeline.errors import ConfigError, StateError, WriteError
 from tests import objectstore
 
 Make = Callable[[], Depot]
@@ -86,7 +86,7 @@ def test_bucket_lists_files_and_folders_apart(store: objectstore.Server, tmp_pat
     (tmp_path / "file").write_bytes(b"x")
     for number in range(110):  # more than are deleted by one request
         place.put(f"{number % 3}/{number:05d}", b"")
-    place.put("2/more/deep", tmp_path / "file", mime="text/plain")
+    place.put("2/more/deep", tmp_path / "file")
     place.copy("2/more/deep", "top")
     assert len(place.names()) == 112
     assert place.folders() == ("0", "1", "2")
@@ -95,6 +95,39 @@ def test_bucket_lists_files_and_folders_apart(store: objectstore.Server, tmp_pat
     assert place.listed()["top"].size == 1
     place.delete(place.names())
     assert place.names() == ()
+
+
+@pytest.mark.parametrize("odd", ["../x", "..", "a/../../x", "./x", "/x", "a//x"])
+def test_bucket_with_a_name_that_no_file_can_have_says_which_in_one_line(store: objectstore.Server, odd: str) -> None:
+    place = store.place()
+    place.put("a/good", b"")
+    store.put_as_is(f"{place.prefix}/{odd}")
+    line = rf"^{place}: cannot be listed \(no file can be named like its object '{place.prefix}/{odd}'\); delete that"
+    with pytest.raises(StateError, match=line):
+        place.names()
+    assert place.below("b").names() == ()
+    assert place.exists("a/good")
+
+
+def test_folder_among_names_that_no_file_can_have_is_refused_in_one_line(store: objectstore.Server) -> None:
+    place = store.place()
+    store.put_as_is(f"{place.prefix}/../x")
+    with pytest.raises(StateError, match=rf"^{place}: cannot be listed \(no file can be named like its object "):
+        place.folders()
+
+
+def test_bucket_leaves_out_the_object_that_stands_for_its_folder(store: objectstore.Server) -> None:
+    place = store.place().below("edited")
+    place.put("a.gpkg", b"")
+    store.put_as_is(f"{place.prefix}/")
+    assert place.names() == ("a.gpkg",)
+
+
+def test_bucket_that_does_not_answer_is_one_line_when_it_is_listed(store: objectstore.Server) -> None:
+    with pytest.raises(
+        StateError, match=r"^s3://nobodys/\S*: cannot be listed \(no such bucket \(NoSuchBucket\)\); check"
+    ):
+        replace(store.place(), bucket="nobodys").names()
 
 
 def test_check_leaves_nothing_behind(store: objectstore.Server) -> None:

@@ -9,12 +9,17 @@ In: one alert and what is known of its place. Out: its status. Knows no other al
   whose lineage names it. Cloud closes nothing, nor does a place whose evidence still stands but for another kind's.
 - `dismissed` is an analyst's word and stays. What is found on its ground stays quiet, unless it reaches far enough
   beyond: then it is a new alert whose lineage names the dismissed one.
+- An open alert whose event runs together with dismissed ground goes on in the shape that was found, but that ground is
+  no growth of it; its lineage names the dismissed alert once it covers half of that. Where most of what was found is
+  dismissed ground, and would be quiet by itself, the open alert is seen again and stays as it was.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from pipeline import config, grid
 from pipeline.alerts import places
@@ -76,6 +81,14 @@ def ended(alert: Alert, heir_id: str, as_of: date | None) -> Alert:
     return replace(alert, status=Status.CLOSED, lineage=lineage, grown_ha=0.0, as_of=as_of)
 
 
+def seen_again(alert: Alert, item: Detection, as_of: date, rules: config.Evidence) -> Alert:
+    """An open alert of which a detection tells nothing but that it is still there."""
+    last_seen = max(alert.detection.last_seen, item.last_seen)
+    grown_ha = alert.grown_ha if alert.as_of == as_of else 0.0
+    kept = replace(alert, detection=replace(alert.detection, last_seen=last_seen), grown_ha=grown_ha, as_of=as_of)
+    return replace(kept, status=status(kept, as_of, rules))
+
+
 def outgrown(item: Detection, dismissed: list[Alert], rules: config.Evidence) -> bool:
     """Does a detection reach so far beyond dismissed ground that somebody should look again?
 
@@ -84,9 +97,31 @@ def outgrown(item: Detection, dismissed: list[Alert], rules: config.Evidence) ->
         dismissed: alerts of its kind, as they were when they were dismissed.
         rules: how far.
     """
-    epsg = places.plane(item)
-    ground = shapely.union_all([grid.reproject(alert.detection.footprint, 4326, epsg) for alert in dismissed])
-    shape = grid.reproject(item.footprint, 4326, epsg)
+    shape, ground = _shape(item), _ground([alert.detection for alert in dismissed], item)
     beyond_m2 = shape.difference(ground).area
     share_m2 = rules.dismissed_growth_share * min(shape.area, ground.area)
     return bool(beyond_m2 >= max(1e4 * rules.dismissed_growth_ha, share_m2) - 1.0)
+
+
+def mostly_on(item: Detection, others: Sequence[Detection]) -> bool:
+    """Does more than half of a detection lie on the ground of others?"""
+    shape = _shape(item)
+    return bool(shape.intersection(_ground(others, item)).area > shape.area / 2)
+
+
+def taken_m2(item: Detection, dismissed: Sequence[Alert], before: Sequence[Alert]) -> float:
+    """Dismissed ground under a detection that was not part of the alerts which go on as it."""
+    if not dismissed:
+        return 0.0
+    taken, known = (_ground([alert.detection for alert in alerts], item) for alerts in (dismissed, before))
+    return float(_shape(item).intersection(taken).difference(known).area)
+
+
+def _shape(item: Detection) -> BaseGeometry:
+    return grid.reproject(item.footprint, 4326, places.plane(item))
+
+
+def _ground(others: Sequence[Detection], item: Detection) -> BaseGeometry:
+    """What some cover, in the plane in which a detection is measured."""
+    epsg = places.plane(item)
+    return shapely.union_all([grid.reproject(other.footprint, 4326, epsg) for other in others])

@@ -10,7 +10,8 @@ The rules, none of which depends on the order of the input, and none of which do
 - Alerts that go on as the same detection are one: the oldest keeps its id, the others are closed, and its lineage
   names them.
 - A detection without an alert is a new one; if it was part of an older one, its lineage names that. On ground that an
-  analyst dismissed it is none, unless it reaches far enough beyond (see `life`).
+  analyst dismissed it is none, unless it reaches far enough beyond; nor does an open alert grow by such ground (see
+  `life`).
 - A possible alert that is no longer found, most of whose place is now of another kind, is closed in favour of that.
 - What becomes of each alert, seen or not, is told in `life`.
 """
@@ -78,8 +79,13 @@ def link(
     for index, item in enumerate(items):
         dismissed = [alerts[n] for n, at in sorted(pairs) if at == index and alerts[n].status == Status.DISMISSED]
         quiet = dismissed and not life.outgrown(item, dismissed, rules)
+        if quiet and index in own and life.mostly_on(item, [alert.detection for alert in dismissed]):
+            again = [life.seen_again(claim.alert, item, tonight.as_of, rules) for claim in own[index]]
+            result |= {alert.alert_id: alert for alert in again}
+            seen |= {alert.alert_id for alert in again}
+            continue
         if index in own or (index in claims and not quiet):
-            carried = _carried([*own.get(index, ()), *claims.get(index, ())], item, tonight, rules)
+            carried = _carried([*own.get(index, ()), *claims.get(index, ())], item, dismissed, tonight, rules)
         elif not quiet:
             lineage = parents.get(index, set()) | {alert.alert_id for alert in dismissed}
             carried = _new(item, lineage, set(result), tonight, rules)
@@ -120,8 +126,13 @@ def _parents(
     return found
 
 
-def _carried(claimed: list[Claim], item: Detection, tonight: Tonight, rules: config.Evidence) -> list[Alert]:
-    """The alert that goes on as a detection, first, and those that end in it."""
+def _carried(
+    claimed: list[Claim], item: Detection, dismissed: list[Alert], tonight: Tonight, rules: config.Evidence
+) -> list[Alert]:
+    """The alert that goes on as a detection, first, and those that end in it.
+
+    Dismissed ground under it is no growth; what it covers most of, its lineage names.
+    """
     event = kinds.as_kept(item, claimed)
     keeper, *others = sorted((claim.alert for claim in claimed), key=_age)
     both = (keeper, *others)
@@ -133,12 +144,15 @@ def _carried(claimed: list[Claim], item: Detection, tonight: Tonight, rules: con
     )
     areas_m2 = [a.detection.area_m2 for a in both if a.detection.kind == item.kind]
     before_m2 = sum(areas_m2) or max(alert.detection.area_m2 for alert in both)
+    grown_m2 = item.area_m2 - before_m2 - life.taken_m2(item, dismissed, both)
     earlier_ha = keeper.grown_ha if keeper.as_of == tonight.as_of else 0.0
+    covered = {alert.alert_id for alert in dismissed if life.mostly_on(alert.detection, [item])}
+    lineage = {*keeper.lineage, *(alert.alert_id for alert in others), *covered} - {keeper.alert_id}
     carried = replace(
         _with_verdict(keeper, others),
         confirmed_on=min(known) if known else life.confirmed_on(item, rules),
-        grown_ha=round(earlier_ha + (item.area_m2 - before_m2) / 1e4, 4),
-        lineage=tuple(sorted({*keeper.lineage, *(alert.alert_id for alert in others)} - {keeper.alert_id})),
+        grown_ha=round(earlier_ha + grown_m2 / 1e4, 4),
+        lineage=tuple(sorted(lineage)),
     )
     merged = _described(carried, shape, tonight)
     caution = tuple(sorted({*merged.caution, *kinds.cautions(keeper, event, item)}))

@@ -4,7 +4,8 @@ In: a pack's folder. Out: what each step gives, to be compared with what the pac
 """
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,12 @@ from pipeline.errors import StateError
 from pipeline.grid import Granule, Tile, Window
 from pipeline.nightly import state
 from pipeline.publish import packs
-from pipeline.schema import Alert, Change, Detection
+from pipeline.schema import KINDS, MARK, Alert, Change, Detection
 from pipeline.sensors import BANDS
+
+_REMEDY = "restore it from a backup"
+_HEADER_BYTES = 1024
+"""Of an array's header there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,11 @@ class OpenedPart:
 
     def probability(self, number: int) -> NDArray[np.float32]:
         """(kind, y, x) float32 on `window`, as the pack says."""
-        values: NDArray[np.float32] = packs.read_raster(self.folder / f"probability_{number}.tif")
+        return self.raster(f"probability_{number}.tif", len(KINDS))
+
+    def raster(self, name: str, bands: int) -> NDArray[np.float32]:
+        """(band, y, x) float32 on `window`."""
+        values: NDArray[np.float32] = packs.read_raster(self.folder / name, (bands, *self.window.shape))
         return values
 
 
@@ -97,19 +106,58 @@ def opened(folder: Path) -> Opened:
             parts=tuple(_part(folder / name, told) for name, told in sorted(facts["parts"].items())),
         )
     except (KeyError, TypeError, ValueError, ValidationError, shapely.errors.ShapelyError) as err:
-        raise StateError(f"{folder / 'facts.json'}: damaged ({err!r:.120}); restore it from a backup") from err
+        raise StateError(f"{folder / 'facts.json'}: damaged ({err!r:.120}); {_REMEDY}") from err
 
 
 def _part(folder: Path, told: dict[str, Any]) -> OpenedPart:
+    window, looks = Window(*told["window"]), tuple(told["looks"])
     return OpenedPart(
         granule=grid.granule(folder.name),
-        window=Window(*told["window"]),
+        window=window,
         halo_px=int(told["halo_px"]),
-        looks=tuple(told["looks"]),
+        looks=looks,
         seam=shapely.from_wkb(told["seam"]),
         folder=folder,
-        kept=state.load_arrays(Folder(folder), "evidence.npz", foreign=True, remedy="restore it from a backup"),
+        kept=_kept(folder, window, len(looks)),
     )
+
+
+def _kept(folder: Path, window: Window, looks: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a part: what its window asks for, and nothing larger is read.
+
+    Raises:
+        StateError: they are missing or broken, or do not fit the window.
+    """
+    if max(window.shape) > grid.GRANULE_PX:
+        raise StateError(f"{folder}: its window {window.shape} is larger than a granule; {_REMEDY}")
+    asked = _asked(window, looks)
+    most_bytes = sum(_HEADER_BYTES + dtype.itemsize * math.prod(shape) for dtype, shape in asked.values())
+    kept = state.load_arrays(Folder(folder), "evidence.npz", foreign_bytes=most_bytes, remedy=_REMEDY)
+    lost = [name for name in ("own", "marks") if name not in kept]
+    wrong = [name for name in kept if name != "marks" and (kept[name].dtype, kept[name].shape) != asked.get(name)]
+    if lost or wrong or not _fit(kept["marks"], window):
+        what = ", ".join([*lost, *wrong]) or "marks"
+        raise StateError(f"{folder / 'evidence.npz'}: {what}: not as the window asks; {_REMEDY}")
+    return kept
+
+
+def _asked(window: Window, looks: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Type and shape of each array that a part may have; of the marks, as many as there can be."""
+    known = {f"before.{name}": values for name, values in asdict(evidence.empty((0, 0))).items()}
+    asked = {name: (values.dtype, (*values.shape[:-2], *window.shape)) for name, values in known.items()}
+    asked |= {"own": (np.dtype(np.bool_), window.shape), "marks": (MARK, (len(KINDS) * math.prod(window.shape),))}
+    for number in range(1, looks + 1):
+        asked |= {f"{number}.z": (np.dtype(np.float32), window.shape)}
+        asked |= {f"{number}.weight": (np.dtype(np.uint8), window.shape)}
+    return asked
+
+
+def _fit(marks: NDArray[np.void], window: Window) -> bool:
+    """Are they marks, and in the window?"""
+    if marks.dtype != MARK or marks.ndim != 1:
+        return False
+    rows, cols = marks["row"] - window.row, marks["col"] - window.col
+    return bool(((rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)).all())
 
 
 def probability(part: OpenedPart, number: int, detector: Detector) -> NDArray[np.float32]:
@@ -123,8 +171,8 @@ def probability(part: OpenedPart, number: int, detector: Detector) -> NDArray[np
     Returns:
         (kind, y, x) float32 on the part's window; NaN where the pack does not hold all that the network looks at.
     """
-    before = packs.read_raster(part.folder / "normal.tif")[: len(BANDS)]
-    after = packs.read_raster(part.folder / f"look_{number}.tif")
+    before = part.raster("normal.tif", 2 * len(BANDS))[: len(BANDS)]
+    after = part.raster(f"look_{number}.tif", len(BANDS))
     wanted = part.own[part.inner.within(part.window)]
     found = change.run_cells(before, after, part.inner, wanted=wanted, detector=detector)
     whole = np.full((len(found), *part.window.shape), np.nan, np.float32)

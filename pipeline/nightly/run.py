@@ -17,14 +17,12 @@ from typing import Any
 from models.card import BUILT_IN
 from pipeline import aoi as areas
 from pipeline import config, deployment, disk
-from pipeline.alerts import record
 from pipeline.aoi import Aoi
 from pipeline.bucket import Bucket
 from pipeline.catalog import search
 from pipeline.config import Catalog
 from pipeline.depot import Depot, Folder
 from pipeline.errors import ConfigError, StateError, VanwatchError
-from pipeline.grid import Granule, Tile
 from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
@@ -33,8 +31,7 @@ from pipeline.nightly import (
     allocation,
     blindness,
     deliver,
-    evict,
-    grounds,
+    jobs,
     news,
     plan,
     ready,
@@ -45,15 +42,12 @@ from pipeline.nightly import (
     verdicts,
     workers,
 )
-from pipeline.nightly.plan import Desk, Plan
+from pipeline.nightly.plan import Desk
 from pipeline.nightly.state import Store
-from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.telling import Sent
-from pipeline.nightly.workers import OnDask, Outcome, Workers
+from pipeline.nightly.workers import OnDask, Workers
 from pipeline.notify.groups import NOBODY, Groups
 from pipeline.publish import collection, index, sending
-from pipeline.scenes import blocks
-from pipeline.schema import Inspected
 
 log = logging.getLogger(__name__)
 Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
@@ -287,7 +281,7 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
         crew = crew or stack.enter_context(_connected(place, options))
         report = Report(tuple(_nights(place, nights, chosen, (crew, books, groups))))
         if groups.groups:
-            report = replace(report, told=telling.after(books, groups, report.nights))
+            report = replace(report, told=telling.after(books, groups, report.nights, out=place.out_bucket))
         if place.out_bucket and any(night.url for night in report.nights):
             sending.front(place.out_bucket, place.out)
             shutil.rmtree(place.out, ignore_errors=True)
@@ -349,17 +343,17 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         sending.fetch_edited(place.out_bucket, place.out, desk.aoi.id)
     unread = typed.gather(place.out, desk.aoi.id, books.database, as_of=desk.as_of)
     tonight = plan.make(desk, before)
-    jobs = _jobs(place, desk, tonight, (before, attempt))
+    asked = jobs.make(desk, tonight, before, attempt=attempt, weights=place.weights)
     planned = time.perf_counter()
-    done_with = None if desk.apart else _eviction(place, desk, jobs).done
-    outcomes = desk.workers.run(task.run, jobs, label=f"{desk.aoi.id}: tiles", done=done_with)
+    done_with = None if desk.apart else jobs.eviction(desk, asked, weights=place.weights).done
+    outcomes = desk.workers.run(task.run, asked, label=f"{desk.aoi.id}: tiles", done=done_with)
     worked = time.perf_counter()
     answers = [outcome.result for outcome in outcomes if outcome.result is not None]
     failed = tuple(f"tile {o.job.tile.key}: {o.error}" for o in outcomes if o.result is None)
-    if jobs and not answers:
-        return AoiReport(desk.aoi.id, desk.as_of, f"all {len(jobs)} tiles failed; the first: {failed[0]}", failed)
-    ledger = _with_failures(tonight, outcomes)
-    parts = failed + _unread(ledger, desk.as_of)
+    if asked and not answers:
+        return AoiReport(desk.aoi.id, desk.as_of, f"all {len(asked)} tiles failed; the first: {failed[0]}", failed)
+    ledger = jobs.with_failures(tonight, outcomes)
+    parts = failed + jobs.unread(ledger, desk.as_of)
     night = deliver.Night(
         desk=desk,
         plan=replace(tonight, ledger=ledger),
@@ -393,66 +387,3 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         log.warning("%s", line)
     where = None if url else published.folder
     return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, published.counts, where, url, alarms)
-
-
-def _eviction(place: Home, desk: Desk, jobs: list[TileJob]) -> evict.Eviction:
-    store = blocks.BlockStore(desk.scratch, desk.aoi.profile.read)
-    return evict.Eviction(jobs, store, halo_px=deliver.card_of(place.weights, desk.aoi).halo_px)
-
-
-def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:
-    before, attempt = start
-    history: dict[Granule, tuple[Inspected, ...]] = tonight.history
-    known = [record.from_record(values) for values in before.alerts]
-    places = grounds.places(grounds.overdue(known, desk.as_of, desk.aoi.profile.evidence), tonight.tiles)
-    return [
-        TileJob(
-            tile=tile,
-            profile=desk.aoi.profile,
-            as_of=desk.as_of,
-            anchor=tonight.anchor,
-            history=history.get(tile.granule, ()),
-            new=_scenes_for(tile, tonight, before),
-            weights=None if desk.apart else place.weights,
-            store=desk.store,
-            scratch=desk.tasks_scratch,
-            crops=desk.crops,
-            before=before.tiles.get(tile.key, ""),
-            places=places.get(tile.key, ()),
-            attempt=attempt,
-            again=tuple(sorted(day for granule, day in tonight.again if granule == tile.granule)),
-        )
-        for tile in tonight.tiles
-    ]
-
-
-def _scenes_for(tile: Tile, tonight: Plan, before: state.Manifest) -> tuple[Inspected, ...]:
-    """Tonight's scenes; of those that are tried again, only the tiles that had failed."""
-    chosen = []
-    for inspected in tonight.new.get(tile.granule, ()):
-        earlier = before.ledger.get(inspected.scene.scene_id, {}).get("failed_tiles")
-        if earlier is None or tile.key in earlier:
-            chosen.append(inspected)
-    return tuple(chosen)
-
-
-def _with_failures(tonight: Plan, outcomes: Sequence[Outcome[TileJob, TileAnswer]]) -> dict[str, dict[str, Any]]:
-    """The ledger, with tiles whose read failed: these are tried again on the next nights."""
-    ledger = {key: {k: v for k, v in entry.items() if k != "failed_tiles"} for key, entry in tonight.ledger.items()}
-    for outcome in outcomes:
-        for inspected in outcome.job.new:
-            key = inspected.scene.scene_id
-            lost = outcome.result is None or outcome.result.seen.get(key, {}).get("failed", 0) > 0
-            if lost:
-                ledger[key].setdefault("failed_tiles", []).append(outcome.job.tile.key)
-                ledger[key]["state"] = "partly"
-    return ledger
-
-
-def _unread(ledger: dict[str, dict[str, Any]], as_of: date) -> tuple[str, ...]:
-    """Scenes of tonight that could not be read at all or in part."""
-    return tuple(
-        f"scene {key}: {entry.get('why') or 'read failed on ' + ', '.join(entry.get('failed_tiles', []))}"
-        for key, entry in sorted(ledger.items())
-        if entry["night"] == as_of.isoformat() and entry["state"] in ("failed", "partly")
-    )

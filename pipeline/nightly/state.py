@@ -8,6 +8,7 @@ night before are kept too: running the same night again starts from there and gi
 
 import fcntl
 import io
+import math
 import os
 import re
 import socket
@@ -72,7 +73,8 @@ class Store:
         """Drop arrays that neither night names, normals of earlier periods, and crops.
 
         Raises:
-            WriteError: the state cannot be written to.
+            StateError: the state cannot be listed.
+            WriteError: it cannot be written to.
         """
         named = {*before.tiles.values(), *after.tiles.values()}
         self.arrays.delete(name for name in self.arrays.names() if name not in named)
@@ -133,14 +135,19 @@ def save_arrays(depot: Depot, file: str, arrays: dict[str, NDArray[Any]]) -> Non
 
 
 def load_arrays(
-    depot: Depot, file: str, *, foreign: bool = False, remedy: str = "restore it from a backup, or replay the AOI"
+    depot: Depot,
+    file: str,
+    *,
+    foreign_bytes: int | None = None,
+    remedy: str = "restore it from a backup, or replay the AOI",
 ) -> dict[str, NDArray[Any]]:
     """Read what `save_arrays` or `numpy.savez` wrote.
 
     Args:
         depot: where it is.
         file: its name.
-        foreign: it may have passed through other hands; plain arrays alone are read then, as Blosc trusts its input.
+        foreign_bytes: it may have passed through other hands: so much, headers included, is the most that it may hold;
+            plain arrays alone are read then, as Blosc trusts its input. None: it is the state's own.
         remedy: what to do if it is damaged, for the message.
 
     Raises:
@@ -148,6 +155,10 @@ def load_arrays(
     """
     try:
         with depot.reading(file) as handle, zipfile.ZipFile(handle) as archive:
+            told = sum(member.file_size for member in archive.infolist())  # no member gives more than it tells
+            if foreign_bytes is not None and told > foreign_bytes:
+                raise ValueError(f"its arrays would take {told} bytes, {foreign_bytes} is the most")
+            foreign = foreign_bytes is not None
             return {name.rpartition(".")[0]: _read(archive, name, foreign) for name in archive.namelist()}
     except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
         raise StateError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
@@ -156,16 +167,18 @@ def load_arrays(
 def _read(archive: zipfile.ZipFile, name: str, foreign: bool) -> NDArray[Any]:
     content = archive.read(name)
     member = io.BytesIO(content)
-    if foreign or not name.endswith(_PACKED):
-        plain: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        return plain
     np.lib.format.read_magic(member)
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
-    if fortran or dtype.hasobject:
+    packed, data = name.endswith(_PACKED) and not foreign, memoryview(content)[member.tell() :]
+    if dtype.hasobject or (packed and fortran):
         raise ValueError(f"{name}: not written by this project")
-    values = np.empty(shape, dtype)
-    if values.size:
-        _CODEC.decode(memoryview(content)[member.tell() :], values)
+    if not packed and math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"{name}: holds other than its header says")
+    values = np.empty(shape, dtype, "F" if fortran else "C")
+    if packed and values.size:
+        _CODEC.decode(data, values)
+    elif values.size:
+        values[...] = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return values
 
 

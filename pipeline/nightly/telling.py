@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline import aoi as areas
-from pipeline import disk
-from pipeline.errors import ConfigError, VanwatchError
+from pipeline.bucket import Bucket
+from pipeline.depot import Depot, Folder
+from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.ledger import notices
 from pipeline.ledger.database import Database
 from pipeline.ledger.notices import Notice
 from pipeline.notify import checks, post
 from pipeline.notify.groups import FILE, NOBODY, Address, Group, Groups
 from pipeline.notify.post import Message
-from pipeline.publish import digest
+from pipeline.publish import digest, sending
 
 log = logging.getLogger(__name__)
 RUN = "run.json"
@@ -52,6 +53,9 @@ class Told(Protocol):
     @property
     def folder(self) -> Path | None: ...  # noqa: D102
 
+    @property
+    def url(self) -> str: ...  # noqa: D102
+
 
 def groups_of(aois: Path, configs: Path) -> Groups:
     """Who is told, checked whole; asks nobody.
@@ -69,10 +73,16 @@ def groups_of(aois: Path, configs: Path) -> Groups:
     return checks.load(configs, [item.id for item in known])
 
 
-def after(ledger: Database, groups: Groups, nights: Sequence[Told]) -> tuple[Sent, ...]:
+def after(ledger: Database, groups: Groups, nights: Sequence[Told], *, out: Bucket | None = None) -> tuple[Sent, ...]:
     """Tell what nights that were just run, and earlier ones, have left to be told.
 
     What the nights found stands whatever becomes of this: errors are in what is returned.
+
+    Args:
+        ledger: the ledger.
+        groups: who is told.
+        nights: those that were just run.
+        out: where their results lie, if in an object store.
     """
     try:
         sent = tell(ledger, groups, max(night.as_of for night in nights))
@@ -83,7 +93,11 @@ def after(ledger: Database, groups: Groups, nights: Sequence[Told]) -> tuple[Sen
     for night in nights:
         try:
             if night.folder:
-                note(ledger, night.folder, night.aoi, night.as_of, sent)
+                note(ledger, Folder(night.folder), night.aoi, night.as_of, sent)
+            elif night.url and out:
+                name = night.as_of.isoformat()
+                note(ledger, out.below(f"{name}/{night.aoi}"), night.aoi, night.as_of, sent)
+                sending.show_run(out, as_of=name, aoi=night.aoi)
         except VanwatchError as err:
             unwritten.append(Sent(f"run.json of {night.aoi}", 0, str(err)))
     return (*sent, *unwritten)
@@ -159,31 +173,33 @@ def chosen(groups: Groups, only: str) -> tuple[tuple[Group, Address], ...]:
     return found
 
 
-def note(ledger: Database, folder: Path, aoi: str, as_of: date, sent: Iterable[Sent]) -> None:
+def note(ledger: Database, place: Depot, aoi: str, as_of: date, sent: Iterable[Sent]) -> None:
     """Write into a night's `run.json` who was told of it, and who could not be.
 
     Args:
         ledger: the ledger.
-        folder: of the night.
+        place: of the night.
         aoi: the AOI.
         as_of: the night.
         sent: what became of the messages.
 
     Raises:
-        StateError: the database does not answer.
+        StateError: the database does not answer, or the file cannot be read.
         WriteError: the file cannot be written.
     """
     mine = notices.of_night(ledger, aoi, as_of)
     if not mine:
         return
-    path = folder / RUN
-    with disk.writing(path):
-        facts = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        with place.reading(RUN) as handle:
+            facts = json.load(handle)
+    except (OSError, ValueError) as err:
+        raise StateError(f"{place}/{RUN}: not readable ({err}); run the night again") from err
     why = {each.to: each.error for each in sent if each.error}
     facts["notices"] = [_told(notice) for notice in mine]
     facts["not_told"] = sorted({f"{to}: {why[to]}" for notice in mine if (to := _to(notice)) in why})
     text = json.dumps(facts, sort_keys=True, indent=2, ensure_ascii=False)
-    with disk.whole(path) as handle:
+    with place.writing(RUN) as handle:
         handle.write(f"{text}\n".encode())
 
 

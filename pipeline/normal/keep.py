@@ -83,6 +83,7 @@ def all_kept(depot: Depot, keys: Iterable[str]) -> bool:
     """True if something is kept under each key; whether it is whole, only `load` tells.
 
     Raises:
+        StateError: the depot cannot be listed.
         ValueError: a key cannot be a file name.
     """
     return {_name(key) for key in keys} <= set(depot.names())

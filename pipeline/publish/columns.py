@@ -11,10 +11,14 @@ from typing import Any, Literal
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.schema import KINDS, Alert, Kind
+from pipeline.schema import KINDS, Alert, Detection, Kind
 
 VERDICTS = {"confirmed": "Confirmed", "dismissed": "Dismissed", "unsure": "Unsure"}
 """What an analyst may say, and how it is shown."""
+MAY_BE = "kind may be "
+"""How a caution begins that names another kind; `alerts.kinds` writes it too, where a night's contest ended so."""
+_NEARLY = 0.05
+"""A kind that is less probable by no more than this may be the true one."""
 _UNKNOWN = date(1970, 1, 1)
 """Day 0: what a lone pair of rasters without dates is given."""
 
@@ -125,7 +129,7 @@ def values(alert: Alert, shape: BaseGeometry, extra: Extra = NOTHING) -> dict[st
         "grown_ha": _number(alert.grown_ha, 4),
         "lineage": list(alert.lineage),
         "classical_z": _number(found.z, 2),
-        "caution": [*alert.caution, *extra.caution],
+        "caution": [*sorted({*alert.caution, *_other_kinds(found)}), *extra.caution],
         "mgrs": found.mgrs,
         "lon": _number(place.x, 6),
         "lat": _number(place.y, 6),
@@ -141,6 +145,14 @@ def values(alert: Alert, shape: BaseGeometry, extra: Extra = NOTHING) -> dict[st
         "near": list(extra.near),
         **{f"{role}_m": value for role, value in zip(ROLES, extra.distances_m, strict=True)},
     }
+
+
+def _other_kinds(found: Detection) -> list[str]:
+    """Cautions for the kinds that are as probable as the one that it is called, or nearly so."""
+    near = found.confidence - _NEARLY
+    return [
+        MAY_BE + kind for kind, p in zip(KINDS, found.probabilities, strict=True) if kind != found.kind and p >= near
+    ]
 
 
 def place_of(shape: BaseGeometry) -> shapely.Point:

@@ -74,14 +74,21 @@ def write_raster(path: Path, values: NDArray[Any], names: tuple[str, ...], place
         target.descriptions = names
 
 
-def read_raster(path: Path) -> NDArray[Any]:
-    """(band, y, x) of what `write_raster` was given.
+def read_raster(path: Path, shape: tuple[int, int, int]) -> NDArray[Any]:
+    """What `write_raster` was given.
+
+    Args:
+        path: the file.
+        shape: (band, y, x) that it must have; nothing is read of one with another.
 
     Raises:
-        StateError: the file is missing or broken.
+        StateError: the file is missing or broken, or has another shape.
     """
     try:
         with rasterio.open(path) as source:
+            found = (source.count, source.height, source.width)
+            if found != shape:
+                raise StateError(f"{path}: is {found} large instead of {shape}; restore it from a backup")
             values: NDArray[Any] = source.read()
             return values
     except RasterioError as err:

@@ -30,6 +30,9 @@ CAUTIONS = {
     "registration": "The scene lay off its place: edges may look like a change.",
     "cloud edge": "Near the edge of a cloud or its shadow.",
     "permit": "Inside an area for which there is a permit.",
+    "contradicted": "Later clear looks no longer showed it.",
+    **{f"{columns.MAY_BE}{kind}": f"The evidence for a {kind} is as strong here, or nearly so." for kind in KINDS},
+    **{f"kind was {kind}": f"It was called a {kind} before later looks." for kind in KINDS},
 }
 
 

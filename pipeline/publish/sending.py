@@ -27,14 +27,6 @@ RUN, REPORT, FRONT = "run.json", "report.html", ("index.html", "catalog.json")
 T = TypeVar("T")
 _AT_ONCE = 16
 """Requests under way: each waits for the store most of its time."""
-_MIME = {
-    ".geojson": "application/geo+json",
-    ".gpkg": "application/geopackage+sqlite3",
-    ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-    ".png": "image/png",
-    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
-}
 
 
 def send(folder: Path, out: Bucket, *, as_of: str, aoi: str) -> str:
@@ -50,17 +42,17 @@ def send(folder: Path, out: Bucket, *, as_of: str, aoi: str) -> str:
         The URL of the night.
 
     Raises:
-        WriteError: the store refused; the night has no `run.json` there.
+        StateError: the store does not answer, or holds an object there whose name no file can have.
+        WriteError: the store refused; the night has no `run.json` there then either.
     """
     there = out.below(f"{as_of}/{aoi}")
     files = _files(folder)
     there.delete([RUN])
-    _each(lambda name: there.put(name, files[name], mime=_mime(name)), files.keys() - {RUN})
+    _each(lambda name: there.put(name, files[name]), files.keys() - {RUN})
     there.delete(set(there.names()) - files.keys())
-    there.put(RUN, files[RUN], mime=_mime(RUN))
+    there.put(RUN, files[RUN])
     with disk.writing(folder):
-        nights = (night for night in _nights(out)[::-1] if out.exists(f"{night}/{aoi}/{RUN}"))
-        if next(nights) == as_of:
+        if _latest(out, aoi) == as_of:
             _show(out, f"{as_of}/{aoi}", f"{LATEST}/{aoi}", files)
     return str(there)
 
@@ -73,6 +65,7 @@ def front(out: Bucket, folder: Path) -> None:
         folder: empty, or holding nights of which `out` holds the same.
 
     Raises:
+        StateError: the store does not answer, or holds an object there whose name no file can have.
         WriteError: the store refused, or the disk is full.
     """
     with disk.writing(folder):
@@ -82,21 +75,34 @@ def front(out: Bucket, folder: Path) -> None:
         collection.write(folder)
         made = {name: path for name, path in _files(folder / items.COLLECTIONS).items() if path.suffix == ".json"}
         collections = out.below(items.COLLECTIONS)
-        _each(lambda name: collections.put(name, made[name], mime=_mime(name)), made)
+        _each(lambda name: collections.put(name, made[name]), made)
         collections.delete(set(collections.names()) - made.keys())
         for name in FRONT:
-            out.put(name, folder / name, mime=_mime(name))
+            out.put(name, folder / name)
+
+
+def show_run(out: Bucket, *, as_of: str, aoi: str) -> None:
+    """Copy a night's `run.json`, to which something was added, to `latest/<aoi>/` if that shows the night.
+
+    Raises:
+        StateError: the store does not answer.
+        WriteError: the store refused.
+    """
+    if _latest(out, aoi) == as_of:
+        out.copy(f"{as_of}/{aoi}/{RUN}", f"{LATEST}/{aoi}/{RUN}")
 
 
 def fetch_edited(out: Bucket, folder: Path, aoi: str) -> None:
     """Bring the GeoPackages into which analysts have typed, and which they have put into `edited/<aoi>/`.
 
     Raises:
-        WriteError: the store does not answer, or the disk is full.
+        StateError: the store does not answer, or holds an object there whose name no file can have.
+        WriteError: a file cannot be fetched, or the disk is full.
     """
     edited = f"{EDITED}/{aoi}"
+    there = {name: kept for name, kept in out.below(edited).listed().items() if ".gpkg" in name}  # and their journals
     with disk.writing(folder):
-        for name, kept in out.below(edited).listed().items():
+        for name, kept in there.items():
             path = _fetch(out, f"{edited}/{name}", folder)
             os.utime(path, (kept.changed.timestamp(),) * 2)  # when it was said, where the file does not tell
 
@@ -162,12 +168,13 @@ def _nights(out: Bucket) -> list[str]:
     return [name for name in out.folders() if name[:1].isdigit()]
 
 
+def _latest(out: Bucket, aoi: str) -> str:
+    """The last whole night of an AOI; empty if there is none."""
+    return next((night for night in _nights(out)[::-1] if out.exists(f"{night}/{aoi}/{RUN}")), "")
+
+
 def _files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def _mime(name: str) -> str:
-    return _MIME.get(Path(name).suffix, "application/octet-stream")
 
 
 def _each(work: Callable[[T], object], things: Iterable[T]) -> None:

@@ -2,21 +2,26 @@
 
 In: inspected scenes and a window. Out: looks, in the order of the scenes. Refuses to know what becomes of them.
 
-What is read ahead goes to the blocks and nowhere else, and what fails there fails again, and loudly, when the look is
-made: so looks are the same with it and without.
+What is read ahead goes to the blocks and nowhere else. A file that could not be read after all attempts is not tried
+again when its look is made: it fails there, loudly, by what was said then. So looks are the same with it and without,
+and a file is tried as often as the profile says.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import zip_longest
+from typing import Any
+
+from numpy.typing import NDArray
 
 from pipeline.config import Profile
 from pipeline.errors import ReadError, SceneError
 from pipeline.grid import Granule, Window
 from pipeline.scenes import digital, look, together
 from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.files import Header
 from pipeline.schema import Inspected, Look, Part
 from pipeline.sensors import SENTINEL2
 
@@ -25,29 +30,53 @@ _NAMES = (*(band.name for band in SENTINEL2.bands), SENTINEL2.classes.name)
 
 def read_looks(scenes: Sequence[Inspected], window: Window, *, store: BlockStore, profile: Profile) -> Iterator[Look]:
     """Read scenes on one window; arguments, looks and errors are those of `look.read_look`."""
-    begun: list[Future[None]] = []
+    begun: dict[str, Future[ReadError | None]] = {}
     try:
         for inspected, following in zip_longest(scenes, scenes[1:]):
+            tried = _Tried(store, {href: err for href, done in begun.items() if (err := done.result())})
             if following:
                 begun = _begun(following, look.touched(following, window, profile.mask), store)
-            yield look.read_look(inspected, window, store=store, profile=profile)
-            wait(begun)
+            yield look.read_look(inspected, window, store=tried, profile=profile)
+            wait(begun.values())
     finally:
-        wait(begun)  # nobody reads any more when the last look is done
+        wait(begun.values())  # nobody reads any more when the last look is done
 
 
-def _begun(inspected: Inspected, around: Window, store: BlockStore) -> list[Future[None]]:
-    return [
-        _pool().submit(_fetch, part, inspected.scene.granule, around, name, store)
+def _begun(inspected: Inspected, around: Window, store: BlockStore) -> dict[str, Future[ReadError | None]]:
+    """What is being read, by href."""
+    return {
+        asset.href: _pool().submit(_fetch, part, inspected.scene.granule, around, name, store)
         for part in inspected.scene.parts
         if together.far(part)
         for name in _NAMES
-    ]
+        if (asset := part.asset(name)) is not None
+    }
 
 
-def _fetch(part: Part, granule: Granule, around: Window, name: str, store: BlockStore) -> None:
-    with contextlib.suppress(ReadError, SceneError, OSError):
-        digital.read_band(part, granule, around, name, store)
+def _fetch(part: Part, granule: Granule, around: Window, name: str, store: BlockStore) -> ReadError | None:
+    """What made a file unreadable; whatever else is wrong will be wrong again when the look is made."""
+    with contextlib.suppress(SceneError, OSError):
+        try:
+            digital.read_band(part, granule, around, name, store)
+        except ReadError as err:
+            return err
+    return None
+
+
+class _Tried(BlockStore):
+    """A store that tries no file again which could not be read just now; all else is done, and counted, by another."""
+
+    def __init__(self, store: BlockStore, failed: Mapping[str, ReadError]) -> None:
+        super().__init__(store.folder, store.rules)
+        self._store, self._failed = store, failed
+
+    def header(self, href: str, signer: str) -> Header:
+        if href in self._failed:
+            raise self._failed[href]
+        return self._store.header(href, signer)
+
+    def read(self, href: str, signer: str, window: Window) -> NDArray[Any]:
+        return self._store.read(href, signer, window)
 
 
 @lru_cache(maxsize=1)

@@ -145,6 +145,54 @@ def test_dismissed_beside_a_large_new_one_does_not_hide_it(planted: Any, dismiss
     assert {alert.status for alert in alerts} == {Status.DISMISSED, Status.POSSIBLE}
 
 
+def test_neighbour_that_runs_together_with_dismissed_ground_has_not_grown_by_it_and_names_it(
+    planted: Any, dismissed: Alert
+) -> None:
+    beside = planted.detection(block(12, 0, 20, 10), GRANULE, hits=2, seen=5)
+    alerts = run([beside], (dismissed,), day=6)
+    both = planted.detection(block(0, 0, 32, 10), GRANULE, hits=3, seen=10)
+    for _ in range(2):  # the second time, nothing is left to change
+        alerts = run([both], alerts, day=11)
+        (open_one,) = [alert for alert in alerts if alert.alert_id != dismissed.alert_id]
+        assert (open_one.detection.area_m2, open_one.grown_ha) == (32_000, 0.2)  # the two columns between them
+        assert (open_one.status, open_one.lineage) == (Status.CONFIRMED, (dismissed.alert_id,))
+        assert next(alert for alert in alerts if alert != open_one).detection == dismissed.detection
+    back = run([planted.detection(block(12, 0, 20, 10), GRANULE, hits=4, seen=15)], alerts, day=16)
+    wider = run([planted.detection(block(0, 0, 40, 10), GRANULE, hits=4, seen=15)], alerts, day=16)
+    assert [a.grown_ha for alerts in (back, wider) for a in alerts if a.status == Status.CONFIRMED] == [-1.2, 0.8]
+
+
+def test_neighbour_that_takes_a_corner_of_dismissed_ground_does_not_name_it(planted: Any, dismissed: Alert) -> None:
+    alerts = run([planted.detection(block(12, 0, 20, 10), GRANULE, hits=2, seen=5)], (dismissed,), day=6)
+    alerts = run([planted.detection(block(6, 0, 26, 10), GRANULE, hits=3, seen=10)], alerts, day=11)
+    (open_one,) = [alert for alert in alerts if alert.alert_id != dismissed.alert_id]
+    assert (open_one.grown_ha, open_one.lineage) == (0.2, ())
+
+
+def test_small_neighbour_does_not_bring_dismissed_ground_back_and_is_not_lost(planted: Any, dismissed: Alert) -> None:
+    alerts = run([planted.detection(block(12, 0, 2, 2), GRANULE, hits=1, seen=5)], (dismissed,), day=6)
+    (small,) = [alert for alert in alerts if alert.alert_id != dismissed.alert_id]
+    both = planted.detection(block(0, 0, 14, 10), GRANULE, hits=5, seen=50)
+    for day in (51, 51, 100):
+        alerts = run([both], alerts, day=day)
+        (still,) = [alert for alert in alerts if alert.alert_id != dismissed.alert_id]
+        assert still.detection == replace(small.detection, last_seen=seen(50))
+        assert (still.status, still.grown_ha, still.as_of) == (Status.POSSIBLE, 0, seen(day))
+    alerts = run([planted.detection(block(0, 0, 16, 10), GRANULE, hits=6, seen=105)], alerts, day=106)
+    (still,) = [alert for alert in alerts if alert.alert_id != dismissed.alert_id]
+    assert (still.alert_id, still.status, still.detection.area_m2) == (small.alert_id, Status.CONFIRMED, 16_000)
+    assert (still.grown_ha, still.lineage) == (0.56, (dismissed.alert_id,))
+
+
+def test_two_small_camps_of_which_one_was_dismissed_run_together_and_the_other_goes_on(planted: Any) -> None:
+    camps = [planted.detection(block(s, 0, 2, 3), GRANULE, kind=Kind.CAMP) for s in (0, 3)]
+    one, other = sorted(run(camps), key=lambda alert: alert.detection.footprint.bounds)
+    both = planted.detection(block(0, 0, 5, 3), GRANULE, kind=Kind.CAMP, hits=2, seen=5)
+    alerts = {a.alert_id: a for a in run([both], (replace(one, status=Status.DISMISSED), other), day=6)}
+    assert alerts[other.alert_id].status == Status.CONFIRMED
+    assert alerts[other.alert_id].detection.area_m2 == 1500
+
+
 def test_merged_alert_keeps_what_an_analyst_confirmed_of_the_younger(planted: Any) -> None:
     (old,) = run([planted.detection(block(0, 0, 10, 10), GRANULE)])
     both = run([planted.detection(block(s, 0, 10, 10), GRANULE, seen=s // 5) for s in (0, 20)], (old,), day=5)

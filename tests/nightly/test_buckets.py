@@ -122,7 +122,7 @@ def test_verify_and_status_read_from_the_object_store(world: World, remote: Remo
 
 
 def test_verdict_in_a_geopackage_that_an_analyst_has_put_back_counts_on_the_next_night(
-    world: World, remote: Remote, local: run.Options, tmp_path: Path
+    world: World, remote: Remote, store: objectstore.Server, local: run.Options, tmp_path: Path
 ) -> None:
     home = remote.make()
     run.nightly(home, world.nights[0], local)
@@ -134,9 +134,21 @@ def test_verdict_in_a_geopackage_that_an_analyst_has_put_back_counts_on_the_next
         file, name, verdict="dismissed", note="a quarry", verdict_by="asha", verdict_on=f"{world.nights[0]}T09:00:00Z"
     )
     out.put(f"edited/{AOI}/from asha.gpkg", file)
+    store.put_as_is(f"{out.prefix}/edited/{AOI}/")  # a console's folders are objects too
+    store.put_as_is(f"{out.prefix}/edited/{AOI}/from ravi/")
     assert run.nightly(home, world.nights[1], local).exit_code == 0
     (record,) = [alert for alert in left(home).alerts if alert["alert_id"] == name]
     assert (record["status"], record["note"]) == ("dismissed", "a quarry")
+
+
+def test_night_beside_a_name_that_no_file_can_have_fails_in_one_line_and_keeps_what_is_there(
+    world: World, remote: Remote, store: objectstore.Server, local: run.Options
+) -> None:
+    home = remote.make()
+    store.put_as_is(f"{out_of(home).prefix}/edited/{AOI}/../x.gpkg")
+    (night,) = run.nightly(home, world.nights[0], local).nights
+    assert night.error.startswith(f"{out_of(home)}/edited/{AOI}: cannot be listed (no file can be named like its ")
+    assert "a bug" not in night.error
 
 
 def test_night_that_is_run_again_takes_its_manifest_away_until_it_is_whole(

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -127,5 +128,25 @@ def test_load_arrays_unpacks_nothing_by_blosc_from_a_file_that_may_come_from_any
     arrays = {"a": np.arange(1000)}
     state.save_arrays(Folder(tmp_path), "pack.npz", arrays)
     with pytest.raises(StateError, match=r"pack\.npz: not readable"):
-        state.load_arrays(Folder(tmp_path), "pack.npz", foreign=True)
+        state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=100_000)
     assert np.array_equal(state.load_arrays(Folder(tmp_path), "pack.npz")["a"], arrays["a"])
+
+
+def test_load_arrays_of_other_hands_reads_no_more_than_allowed(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "pack.npz", a=np.zeros(1_000_000, np.uint8))
+    assert (tmp_path / "pack.npz").stat().st_size < 2000
+    line = r"pack\.npz: not readable \(its arrays would take 1000128 bytes, 999999 is the most\); restore"
+    with pytest.raises(StateError, match=line):
+        state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=999_999)
+    assert state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=1_000_128)["a"].shape == (1_000_000,)
+
+
+@pytest.mark.parametrize("shape", [(10**15,), (3,), (-1, -8), (-8,), (9, 0)])
+def test_load_arrays_whose_header_says_other_than_it_holds_is_one_line(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with zipfile.ZipFile(tmp_path / "pack.npz", "w") as archive, archive.open("a.npy", "w") as member:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(member, header)
+        member.write(bytes(8))
+    for most in (None, 10_000):
+        with pytest.raises(StateError, match=r"pack\.npz: not readable"):
+            state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=most)

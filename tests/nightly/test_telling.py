@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import cli, demo
+from pipeline.depot import Folder
 from pipeline.errors import ConfigError
 from pipeline.ledger import database
 from pipeline.ledger.database import Database
@@ -195,9 +196,9 @@ def test_note_says_in_run_json_who_was_told_and_who_was_not_and_no_address(desk:
     (folder / "run.json").write_text('{"aoi": "hills"}')
     sent = desk.tell(0)
     with desk.ledger() as ledger:
-        telling.note(ledger, folder, AOI, day(0), sent)
+        telling.note(ledger, Folder(folder), AOI, day(0), sent)
         written = (folder / "run.json").read_bytes()
-        telling.note(ledger, folder, AOI, day(0), sent)
+        telling.note(ledger, Folder(folder), AOI, day(0), sent)
     assert (folder / "run.json").read_bytes() == written
     facts = json.loads(written)
     assert [(told["to"], told["state"], told["told_on"]) for told in facts["notices"]] == [

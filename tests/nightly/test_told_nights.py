@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from pipeline import cli
 from pipeline.nightly import run
 from pipeline.nightly.telling import Sent
+from tests import objectstore
 from tests.nightly.planted import World
 from tests.notify.servers import Hook, Mail
 
@@ -96,6 +97,25 @@ def test_nightly_command_that_cannot_tell_delivers_ends_with_1_and_shows_no_secr
         assert "hunter2" not in text
     quiet = CliRunner().invoke(cli.app, [*words, "--catalog", str(world.items), "--no-notify"])
     assert quiet.exit_code == run.ALARM
+
+
+def test_night_in_an_object_store_says_there_who_was_told_and_who_was_not(
+    world: World, make_home: MakeHome, local: run.Options, store: objectstore.Server, hook: Hook
+) -> None:
+    folder = make_home().folder
+    (folder / "configs" / "deployment.toml").write_text(f'out = "{store.place()}/out"\n')
+    place = run.home(folder)
+    assert place.out_bucket is not None
+    tell(place, gone="json://127.0.0.1:1/x", hook=hook.url())
+    for _ in range(2):  # the second time, only one is left to tell
+        run.nightly(place, date(2019, 1, 1), local)
+        with place.out_bucket.reading(f"2019-01-01/{AOI}/run.json") as handle:
+            facts = json.load(handle)
+        told = [(notice["to"], notice["state"]) for notice in facts["notices"]]
+        assert told == [("desk/gone", "owed"), ("desk/hook", "told")]
+        assert facts["not_told"][0].startswith("desk/gone: ")
+        with place.out_bucket.reading(f"latest/{AOI}/run.json") as handle:
+            assert json.load(handle) == facts
 
 
 def test_nightly_wrong_notification_is_refused_before_anything_is_made(

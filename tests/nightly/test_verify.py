@@ -178,6 +178,29 @@ def edit_arrays(pack: Path, name: str, field: str) -> None:
     np.savez_compressed(path, **arrays)
 
 
+def test_arrays_that_do_not_fit_the_window_are_one_line_and_not_unpacked(out: Path, pack: Path) -> None:
+    (path,) = pack.glob("*/evidence.npz")
+    kept = state.load_arrays(Folder(path.parent), path.name)
+    beyond = kept["marks"].copy()
+    beyond["row"][-1] += 20_000
+    wrong: list[dict[str, Any]] = [
+        {"own": np.zeros((20_000, 20_000), np.bool_)},
+        {"own": kept["own"][:-1]},
+        {"1.weight": kept["1.weight"].astype(np.uint16)},
+        {"marks": beyond},
+        {"marks": np.zeros(3, np.float32)},
+        {"more": kept["own"]},
+    ]
+    for arrays in wrong:
+        np.savez_compressed(path, **(kept | arrays))
+        sealed_again(pack)
+        found = verified(out, pack)
+        assert differing(found) == ["pack"]
+        (line,) = [finding.text for finding in found.findings if finding.what == "pack"]
+        assert "\n" not in line
+        assert "restore it from a backup" in line
+
+
 def test_replaced_weights_are_told_and_not_run(out: Path, pack: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(run.BUILT_IN_WEIGHTS, weights)

@@ -55,7 +55,11 @@ def make_alert(
         area_m2=12_300.0,
         length_m=615.0 if kind == Kind.TRACK else 0.0,
         width_m=20.0 if kind == Kind.TRACK else 0.0,
-        probabilities=(0.91234, 0.05, 0.0),
+        probabilities={
+            Kind.CLEARING: (0.91234, 0.05, 0.0),
+            Kind.CAMP: (0.05, 0.91234, 0.0),
+            Kind.TRACK: (0.05, 0.0, 0.91234),
+        }[kind],
         confidence=0.91234,
         hits=2,
         looks=5,

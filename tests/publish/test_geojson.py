@@ -21,7 +21,7 @@ from shapely import LineString, MultiLineString, MultiPolygon, Point, Polygon, b
 from pipeline import grid
 from pipeline.alerts import detections, shapes
 from pipeline.publish import geojson
-from pipeline.schema import Kind, Status
+from pipeline.schema import KINDS, Kind, Status
 
 COLUMNS = [
     *("alert_id", "aoi", "kind", "status", "confidence", "p_clearing", "p_camp", "p_track", "first_seen", "last_seen"),
@@ -43,6 +43,26 @@ def test_render_properties_exactly_the_promised_ones_in_order(alert_of: Any, che
     assert (properties["first_seen"], properties["confirmed_on"]) == ("2025-11-01", "2025-11-06")
     assert properties["verdict_on"] is None
     assert properties["before_scenes"] == ["S2A_43RGM_1", "S2B_43RGM_2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "probabilities", "said"),
+    [
+        (Kind.CAMP, (1.0, 0.954, 0.0), ["kind may be clearing"]),  # the demo's bare clearing of 0.9 ha
+        (Kind.CAMP, (0.902, 0.981, 0.0), []),
+        (Kind.CLEARING, (0.9, 0.851, 0.0), ["kind may be camp"]),
+        (Kind.CLEARING, (0.9, 0.849, 0.0), []),
+        (Kind.CLEARING, (0.9, 0.9, 0.9), ["kind may be camp", "kind may be track"]),
+    ],
+)
+def test_render_caution_names_the_kind_that_is_nearly_as_probable(
+    alert_of: Any, kind: Kind, probabilities: tuple[float, float, float], said: list[str]
+) -> None:
+    alert = alert_of(SQUARE, kind=kind, probabilities=probabilities, confidence=probabilities[KINDS.index(kind)])
+    for known in ([], ["season"], ["kind may be clearing", "season"]):
+        told = replace(alert, caution=tuple(known))
+        (feature,) = json.loads(geojson.render([told]))["features"]
+        assert feature["properties"]["caution"] == sorted({*known, *said})
 
 
 def test_render_columns_are_those_of_the_interface(alert_of: Any) -> None:

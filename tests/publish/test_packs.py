@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 
 from pipeline.errors import StateError, WriteError
@@ -27,8 +28,17 @@ def test_raster_float_comes_back_to_the_last_bit_nan_included(tmp_path: Path) ->
     values[0, 2, 3] = np.nan
     packs.write_raster(tmp_path / "a" / "x.tif", values, ("one", "two"), PLACE)
     packs.write_raster(tmp_path / "b" / "x.tif", values, ("one", "two"), PLACE)
-    assert packs.read_raster(tmp_path / "a" / "x.tif").tobytes() == values.tobytes()
+    assert packs.read_raster(tmp_path / "a" / "x.tif", (2, 7, 5)).tobytes() == values.tobytes()
     assert (tmp_path / "a" / "x.tif").read_bytes() == (tmp_path / "b" / "x.tif").read_bytes()
+
+
+def test_raster_of_another_shape_than_asked_is_one_line_and_not_read(tmp_path: Path) -> None:
+    huge = {"count": 1, "height": 400_000, "width": 400_000, "dtype": "float32", "transform": PLACE.transform}
+    sparse = {"tiled": True, "blockxsize": 4096, "blockysize": 4096, "bigtiff": "YES", "sparse_ok": True}
+    with rasterio.open(tmp_path / "x.tif", "w", driver="GTiff", **huge, **sparse):
+        pass
+    with pytest.raises(StateError, match=r"x\.tif: is \(1, 400000, 400000\) large instead of \(6, 4, 6\); restore"):
+        packs.read_raster(tmp_path / "x.tif", (6, 4, 6))
 
 
 def test_raster_where_nothing_can_be_written_is_one_line(tmp_path: Path) -> None:
@@ -71,6 +81,6 @@ def test_differences_broken_manifest_is_one_line_with_its_path(pack: Path, text:
 
 def test_read_of_what_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"gone\.tif: not readable"):
-        packs.read_raster(tmp_path / "gone.tif")
+        packs.read_raster(tmp_path / "gone.tif", (1, 1, 1))
     with pytest.raises(StateError, match=r"gone\.json: not readable"):
         packs.read_values(tmp_path / "gone.json")

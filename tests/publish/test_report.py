@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.publish import index, report, series, surroundings
 from pipeline.publish.series import Point
+from pipeline.schema import Kind
 from tests.publish import planted
 
 CHROMIUM = next(
@@ -145,10 +146,31 @@ def test_filter_leaves_what_is_wanted(page: Page) -> None:
 
 @needs_browser
 def test_map_leads_to_the_cards_by_keyboard(page: Page) -> None:
-    page.locator("svg a[href='#VW-CCCCCCCC']").focus()
+    page.locator("svg a[href='#VW-CCCCCCCC'][aria-label]").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#VW-CCCCCCCC"
     assert page.locator("#VW-CCCCCCCC").bounding_box()["y"] < 500  # type: ignore[index]
+
+
+@needs_browser
+def test_tab_meets_the_pins_of_the_map_from_first_to_last_and_the_first_lies_on_top(page: Page) -> None:
+    cards = [card.get_attribute("id") for card in page.locator(".card").all()]
+    assert len(cards) == 3
+    met = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        met.append(
+            page.evaluate("document.activeElement.closest('svg') && document.activeElement.getAttribute('href')")
+        )
+    assert [each for each in met if each][:3] == [f"#{card}" for card in cards]
+    ring = "getComputedStyle(document.querySelector('.map a:focus-visible circle')).stroke"
+    page.locator("svg a[aria-label]").first.focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate(ring) == "rgb(255, 255, 255)"
+    painted = [link.get_attribute("href") for link in page.locator("svg a:has(.pin)").all()]
+    assert painted == [f"#{card}" for card in cards[::-1]]
+    page.locator(f"svg a[href='#{cards[0]}'] .pin").click()
+    assert page.evaluate("location.hash") == f"#{cards[0]}"
 
 
 @needs_browser
@@ -226,6 +248,16 @@ def test_page_holds_all_it_needs_and_sends_no_referrer(published: Path) -> None:
     outside = [address for address in links.followed if "://" in address]
     assert all(address.startswith("https://browser.dataspace.copernicus.eu/?") for address in outside)
     assert any("fromTime=2025-11-01T00%3A00" in address and "lat=29.0" in address for address in outside)
+
+
+def test_card_says_what_another_kind_that_is_as_probable_means(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    (camp,) = (alert for alert in found.alerts if alert.detection.kind == Kind.CAMP)
+    unsure = replace(camp, detection=replace(camp.detection, probabilities=(1.0, 0.954, 0.0), confidence=0.954))
+    report.write(tmp_path, replace(found, alerts=(unsure,)))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<b>Caution: kind may be clearing.</b> The evidence for a clearing is as strong here, or nearly so." in text
 
 
 def test_cards_stand_in_the_order_of_priority_and_ended_alerts_have_none(published: Path) -> None:

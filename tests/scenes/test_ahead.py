@@ -61,3 +61,21 @@ def test_d11_file_that_fails_ahead_is_a_gap_of_its_own_look_and_leaves_no_reader
     count = len(server.log)
     time.sleep(0.2)
     assert len(server.log) == count
+
+
+@pytest.mark.parametrize("broken", ["gone", "cut off"])
+def test_d11_file_that_failed_ahead_is_not_tried_again_for_its_look(
+    scenes: Any, store: BlockStore, profile: config.Profile, broken: str
+) -> None:
+    path = Path(scenes[0][1].scene.parts[0].asset("B02").href)
+    if broken == "gone":
+        path.unlink()
+    else:  # its header is whole
+        path.write_bytes(path.read_bytes()[:2000])
+    looks = list(ahead.read_looks(scenes[1], COVER, store=store, profile=profile))
+    assert [(one.reason == Reason.FAILED).all() for one in looks] == [False, True]
+    assert (store.stats.failed_reads, store.stats.failed_attempts) == (1, store.rules.attempts)
+    assert store.stats.blocks_served > 0
+    # another tile's looks try it anew
+    assert len(list(ahead.read_looks(scenes[1], COVER, store=store, profile=profile))) == 2
+    assert (store.stats.failed_reads, store.stats.failed_attempts) == (2, 2 * store.rules.attempts)
