@@ -24,7 +24,7 @@ from pipeline.catalog import search
 from pipeline.config import Catalog
 from pipeline.depot import Depot, Folder
 from pipeline.errors import ConfigError, StateError, VanwatchError
-from pipeline.grid import Granule, Tile
+from pipeline.grid import Tile
 from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import Done
@@ -35,6 +35,7 @@ from pipeline.nightly import (
     deliver,
     evict,
     grounds,
+    history,
     news,
     plan,
     ready,
@@ -298,7 +299,8 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
 
 
 def _connected(place: Home, options: Options) -> Any:
-    return workers.connect(options.scheduler, workers=options.workers, scratch=place.state / "scratch")
+    scratch, preload = place.state / "scratch", (history.__name__, task.__name__)
+    return workers.connect(options.scheduler, workers=options.workers, scratch=scratch, preload=preload)
 
 
 def _nights(
@@ -402,7 +404,6 @@ def _eviction(place: Home, desk: Desk, jobs: list[TileJob]) -> evict.Eviction:
 
 def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, int]) -> list[TileJob]:
     before, attempt = start
-    history: dict[Granule, tuple[Inspected, ...]] = tonight.history
     known = [record.from_record(values) for values in before.alerts]
     places = grounds.places(grounds.overdue(known, desk.as_of, desk.aoi.profile.evidence), tonight.tiles)
     return [
@@ -411,7 +412,7 @@ def _jobs(place: Home, desk: Desk, tonight: Plan, start: tuple[state.Manifest, i
             profile=desk.aoi.profile,
             as_of=desk.as_of,
             anchor=tonight.anchor,
-            history=history.get(tile.granule, ()),
+            history=tonight.history.get(tile.granule, ()),
             new=_scenes_for(tile, tonight, before),
             weights=None if desk.apart else place.weights,
             store=desk.store,
