@@ -7,10 +7,12 @@ Source: ESA, Sentinel-2 products specification document, naming conventions of p
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pipeline.grid import Granule
 
+PAD = timedelta(days=1)
+"""The date of an item may be off by one near midnight (D8): asked for on both sides, sorted out by solar day."""
 _TIME = r"\d{8}T\d{6}"
 _PRODUCT = re.compile(
     rf"(S2[A-Z])_MSIL2A_({_TIME})(?:_N(\d\d)(\d\d))?_R(\d{{3}})_T(\d\d[C-X][A-Z]{{2}})_({_TIME})(?![\dT])"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from urllib.parse import urljoin
 
@@ -24,12 +24,11 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from urllib3 import Retry
 
+from pipeline.catalog import naming
 from pipeline.config import Catalog
 from pipeline.errors import CatalogError
 
 log = logging.getLogger(__name__)
-PAD = timedelta(days=1)
-"""The date of an item may be off by one near midnight (D8): asked for on both sides, sorted out by solar day."""
 RETRY_STATUS = (429, 502, 503, 504)
 LONGEST_PAUSE_S = 120
 """No pause between tries is longer, whatever the server asks for: then the next catalogue's turn has come."""
@@ -65,8 +64,8 @@ def fetch(catalog: Catalog, geometry: BaseGeometry, *, name: str, start: date, e
         catalog: its `url` is the API's root.
         geometry: WGS84, within -180 to 180; one query is made on each side of the antimeridian (D9).
         name: of the catalogue, for messages.
-        start: first day; asked for with `PAD` before it.
-        end: last day; asked for with `PAD` after it.
+        start: first day; asked for with `naming.PAD` before it.
+        end: last day; asked for with `naming.PAD` after it.
 
     Returns:
         Each item once, as it was listed last, in the order of the first listings.
@@ -114,7 +113,7 @@ def _query(session: _Session, piece: BaseGeometry, start: date, end: date) -> di
         limit=session.catalog.page_size,
         collections=list(session.catalog.collections) or None,
         intersects=mapping(piece),
-        datetime=f"{start - PAD}T00:00:00Z/{end + PAD}T23:59:59Z",
+        datetime=f"{start - naming.PAD}T00:00:00Z/{end + naming.PAD}T23:59:59Z",
     )
     return search.get_parameters()
 

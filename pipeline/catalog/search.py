@@ -17,7 +17,7 @@ from shapely import box
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import grid
-from pipeline.catalog import files, listing, merge, naming, pages, parse
+from pipeline.catalog import files, listing, merge, naming, parse
 from pipeline.config import Catalog
 from pipeline.errors import CatalogError, ConfigError
 from pipeline.grid import Granule
@@ -140,6 +140,8 @@ def _items(geometry: BaseGeometry, name: str, catalog: Catalog, days: tuple[date
     """What the catalogue lists, in an order that does not depend on its paging: preferred collections first."""
     start, end = days
     if is_url(catalog.url):
+        from pipeline.catalog import pages  # heavy: only where an API is asked, while the workers are starting
+
         items = pages.fetch(catalog, geometry, name=name, start=start, end=end)
     else:
         items = [item for item in files.read(catalog, name=name) if _within(item, start, end)]
@@ -151,7 +153,7 @@ def _within(item: dict[str, Any], start: date, end: date) -> bool:
     """What an API's datetime filter would list; items without a readable time are kept, to be complained about."""
     properties = item.get("properties")
     sensed = naming.instant(str(properties.get("datetime"))) if isinstance(properties, dict) else None
-    return sensed is None or start - pages.PAD <= sensed.date() <= end + pages.PAD
+    return sensed is None or start - naming.PAD <= sensed.date() <= end + naming.PAD
 
 
 def _meets(home: Granule, part: BaseGeometry, granule: Granule) -> bool:

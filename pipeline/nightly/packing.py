@@ -10,7 +10,7 @@ nights saw is in the packs of those nights.
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -91,7 +91,8 @@ def write(sources: Sources, alerts: Sequence[Alert], folder: Path) -> dict[str, 
     return made
 
 
-def versions() -> dict[str, Any]:
+@lru_cache(maxsize=1)
+def versions() -> Mapping[str, Any]:
     """What the code was that ran."""
     return {
         "vanwatch": pipeline.__version__,

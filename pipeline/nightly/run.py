@@ -31,6 +31,7 @@ from pipeline.nightly import (
     allocation,
     blindness,
     deliver,
+    history,
     jobs,
     news,
     plan,
@@ -292,7 +293,8 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
 
 
 def _connected(place: Home, options: Options) -> Any:
-    return workers.connect(options.scheduler, workers=options.workers, scratch=place.state / "scratch")
+    scratch, preload = place.state / "scratch", (history.__name__, task.__name__)
+    return workers.connect(options.scheduler, workers=options.workers, scratch=scratch, preload=preload)
 
 
 def _nights(

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,15 @@ class InProcess:
 class OnDask:
     """Jobs on a Dask scheduler, at most a few per worker waiting there at a time."""
 
-    client: Any
+    open: Callable[[], Any]
+    """The client; waits until its workers have started."""
     elsewhere: bool = False
     """True where the workers may be on other machines."""
+
+    @property
+    def client(self) -> Any:
+        """Dask's client, whose workers have started."""
+        return self.open()
 
     def everywhere(self, ask: Callable[..., R], *arguments: Any) -> dict[str, R | Exception]:
         """What each worker answers, or the error that it met, by its address."""
@@ -101,12 +108,13 @@ class OnDask:
 
         found: dict[int, Outcome[J, R]] = {}
         waiting = list(enumerate(jobs))[::-1]
-        ahead = 4 * max(1, len(self.client.nthreads()))
+        client = self.client
+        ahead = 4 * max(1, len(client.nthreads()))
         futures: dict[Any, int] = {}
 
         def submit() -> Any:
             index, job = waiting.pop()
-            future = self.client.submit(attempt, task, job, pure=False)
+            future = client.submit(attempt, task, job, pure=False)
             futures[future.key] = index
             return future
 
@@ -150,13 +158,16 @@ def progress(label: str, total: int) -> Iterator[Callable[[R], R]]:
 
 
 @contextmanager
-def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Iterator[Workers]:
-    """Workers for one run.
+def connect(
+    scheduler: str | None, *, workers: int | None, scratch: Path, preload: Sequence[str] = ()
+) -> Iterator[Workers]:
+    """Workers for one run; those on this machine start in the background, and the first jobs wait for them.
 
     Args:
         scheduler: address of a running Dask scheduler, like `tcp://host:8786`; None for this machine.
         workers: processes on this machine; 0 runs everything in this process; None takes one per core.
         scratch: folder for Dask's own files.
+        preload: modules that workers on this machine import as they start.
 
     Raises:
         ConfigError: the scheduler does not answer.
@@ -164,24 +175,39 @@ def connect(scheduler: str | None, *, workers: int | None, scratch: Path) -> Ite
     if scheduler is None and workers == 0:
         yield InProcess()
         return
-    from distributed import Client, LocalCluster
-
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({"temporary-directory": str(scratch)}):
         if scheduler is not None:
             with _client(scheduler) as client:
-                yield OnDask(client, elsewhere=True)
+                yield OnDask(lambda: client, elsewhere=True)
             return
-        count = workers or len(os.sched_getaffinity(0))
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
-            silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
-        )
-        with cluster, Client(cluster) as client:
-            yield OnDask(client)
+        with ThreadPoolExecutor(1) as starter:
+            starting = starter.submit(_start, workers or len(os.sched_getaffinity(0)), list(preload))
+            try:
+                yield OnDask(starting.result)
+            finally:
+                if starting.exception() is None:
+                    starting.result().close()
+                    starting.result().cluster.close()
+
+
+def _start(count: int, preload: list[str]) -> Any:
+    """A client of as many processes of this machine."""
+    from distributed import Client, LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
+        silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
+        preload=preload,
+    )
+    try:
+        return Client(cluster)
+    except BaseException:
+        cluster.close()
+        raise
 
 
 def _client(scheduler: str) -> Any:

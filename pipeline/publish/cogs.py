@@ -3,6 +3,7 @@
 In: shapes and arrays. Out: files. Knows no tiles.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from rasterio._err import CPLE_BaseError  # what rasterio.shutil lets through; no public module has it
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
 from pipeline.errors import WriteError
@@ -68,7 +70,7 @@ def finish(source: Path, target: Path, layer: Layer) -> None:
     """Copy to a COG that is whole or absent. Its bytes do not depend on the number of threads.
 
     Args:
-        source: made by `create`; blocks without data are left out of the copy.
+        source: made by `create`, closed; gains overviews. Blocks without data are left out of the copy.
         target: replaced if it is there.
         layer: what it holds.
 
@@ -77,14 +79,24 @@ def finish(source: Path, target: Path, layer: Layer) -> None:
     """
     aside = target.with_name(f"{target.name}.part")
     try:
-        _copy(source, aside, layer)
+        _add_overviews(source, layer)
+        _copy(source, aside)
         _check_whole(aside)
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: Path, layer: Layer) -> None:
+def _add_overviews(path: Path, layer: Layer) -> None:
+    """Halves, down to one block; made here, unpacked, they cost less than in the copy, which packs them twice."""
+    how = Resampling.average if np.dtype(layer.dtype).kind == "f" else Resampling.nearest
+    with rasterio.Env(SPARSE_OK_OVERVIEW="ON"), rasterio.open(path, "r+") as dataset:
+        count = max(0, math.ceil(math.log2(max(dataset.shape) / BLOCK_PX)))
+        if count:
+            dataset.build_overviews([2**level for level in range(1, count + 1)], how)
+
+
+def _copy(source: Path, target: Path) -> None:
     rasterio.shutil.copy(
         source,
         target,
@@ -93,7 +105,7 @@ def _copy(source: Path, target: Path, layer: Layer) -> None:
         level=_LEVEL,
         predictor="YES",
         blocksize=BLOCK_PX,
-        overview_resampling="AVERAGE" if np.dtype(layer.dtype).kind == "f" else "NEAREST",
+        overviews="FORCE_USE_EXISTING",
         sparse_ok=True,
         bigtiff="IF_SAFER",
         num_threads="ALL_CPUS",

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -52,6 +53,24 @@ def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tm
         outcomes = crew.run(die, [0, 1, 2], label="deaths")
     assert [o.result for o in outcomes] == [0, None, 2]
     assert "worker lost" in outcomes[1].error
+
+
+def is_loaded(module: str) -> bool:
+    return module in sys.modules
+
+
+@pytest.mark.slow
+def test_connect_workers_have_loaded_what_they_are_told(tmp_path: Path) -> None:
+    with workers.connect(None, workers=1, scratch=tmp_path, preload=["xmlrpc.server"]) as crew:
+        outcomes = crew.run(is_loaded, ["xmlrpc.server", "xmlrpc.client", "nturl2path"], label="modules")
+    assert [o.result for o in outcomes] == [True, True, False]
+
+
+@pytest.mark.slow
+def test_connect_that_ends_before_its_workers_have_started_leaves_no_process(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="wrong"), workers.connect(None, workers=2, scratch=tmp_path):
+        raise ConfigError("wrong")
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.slow

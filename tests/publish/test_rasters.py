@@ -144,6 +144,15 @@ def test_mosaics_overviews_do_not_mix_data_with_nodata(tmp_path: Path) -> None:
         assert set(np.unique(change.read(1)[5:-5, 5:-5])) == {0.5}
 
 
+def test_write_change_overviews_are_means_of_blocks_of_pixels(tmp_path: Path) -> None:
+    noise = np.random.default_rng(7).random((3, 1300, 1028)).astype(np.float32)
+    rasters.write_change(tmp_path / "change.tif", noise, epsg=32629, transform=rasterio.Affine(10, 0, 0, 0, -10, 0))
+    for level, side in enumerate((2, 4)):
+        blocks = noise.reshape(3, 1300 // side, side, 1028 // side, side)
+        with rasterio.open(tmp_path / "change.tif", overview_level=level) as change:
+            np.testing.assert_allclose(change.read(), blocks.mean(axis=(2, 4)), rtol=1e-5)
+
+
 def test_mosaics_nothing_known_small_file_of_nodata(tmp_path: Path) -> None:
     with rasters.Mosaics(tmp_path, LAYERS, grid.tiles_over(box(77.0, 29.0, 77.4, 29.3), tile_px=2048)):
         pass
