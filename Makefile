@@ -45,7 +45,8 @@ gallery: $(STAMP) ## the pictures of the readme, from a run of the demo; needs D
 	@[ -d demo/out/latest ] || $(BIN)/vanwatch demo; $(BIN)/python -m tests.gallery demo docs/images
 
 nightly: $(STAMP) ## what cron calls: one night over all enabled areas; quiet unless something failed
-	@mkdir -p "$(dir $(NIGHTLY_LOG))"; \
+	@mkdir -p "$$(dirname "$(NIGHTLY_LOG)")" && touch "$(NIGHTLY_LOG)" || \
+	{ echo "$(NIGHTLY_LOG): cannot be written, so no night was run; check the rights and room of its folder" >&2; exit 2; }; \
 	$(BIN)/vanwatch nightly $(ARGS) >> "$(NIGHTLY_LOG)" 2>&1; code=$$?; \
 	if [ $$code -ne 0 ]; then tail -n 25 "$(NIGHTLY_LOG)" >&2; \
 	echo "vanwatch nightly ended with code $$code (1: some part failed, the rest is delivered; 2: wrong input," \

@@ -81,7 +81,7 @@ def load(path: Path, configs: Path) -> Aoi:
     """
     feature = _feature(path)
     try:
-        properties = Properties.model_validate(feature.get("properties") or {})
+        properties = Properties.model_validate(_given(feature.get("properties")))
     except ValidationError as err:
         raise ConfigError("\n".join(config.explain(err, f"{path}: properties", Properties))) from err
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,62}", properties.id):
@@ -89,6 +89,8 @@ def load(path: Path, configs: Path) -> Aoi:
             f"{path}: properties.id: use lower-case letters, digits and '-', starting with a letter, "
             f"got {properties.id!r}"
         )
+    if not properties.name.strip() or not properties.name.isprintable():
+        raise ConfigError(f"{path}: properties.name: must be one line of printable text, got {properties.name!r:.80}")
     profile = _profile(path, properties, configs)
     geometry = _geometry(path, feature)
     _check_area(path, geometry, profile)
@@ -99,12 +101,18 @@ def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
     """Read and check all AOIs of a folder.
 
     Raises:
-        ConfigError: one line for every mistake in every file, or the folder holds none.
+        ConfigError: one line for every mistake in every file, a file that would be passed over by its name, or the
+            folder holds none.
     """
-    paths = sorted(folder.glob("*.geojson"))
-    if not paths:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; check --home, or add an AOI, see README.md")
+    named = config.shown(folder.iterdir())
+    paths = [path for path in named if path.suffix == ".geojson"]
+    passed = [path for path in named if path not in paths and path.suffix.lower() in (".geojson", ".json")]
+    if not paths and not passed:
         raise ConfigError(f"{folder}: holds no *.geojson; add an AOI, see README.md")
-    found, mistakes = [], []
+    found = []
+    mistakes = [f"{path}: would not be watched; rename it to {path.stem}.geojson, or move it away" for path in passed]
     for path in paths:
         try:
             found.append(load(path, configs))
@@ -118,6 +126,13 @@ def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
     if mistakes:  # one in a profile is told once, not for each of its AOIs
         raise ConfigError("\n".join(dict.fromkeys("\n".join(mistakes).splitlines())))
     return tuple(found)
+
+
+def _given(properties: Any) -> Any:
+    """The properties that are filled in: QGIS writes null where a column was left empty."""
+    if not isinstance(properties, dict):
+        return properties or {}
+    return {key: value for key, value in properties.items() if value is not None}
 
 
 def _profile(path: Path, properties: Properties, configs: Path) -> Profile:
@@ -177,6 +192,8 @@ def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
             "exchange the two"
         )
     whole = grid.unwrapped(geometry)
+    if geometry.is_valid and not whole.is_valid:
+        raise ConfigError(f"{path}: geometry: spans more than 180 degrees of longitude; split it into several AOIs")
     if not whole.is_valid:
         raise ConfigError(
             f"{path}: geometry: {shapely.is_valid_reason(whole).split('[')[0].lower()}; "

@@ -6,7 +6,7 @@ Unknown keys and wrong types are errors that name the file, the key and the reme
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -29,6 +29,13 @@ class Model(BaseModel):
 
 
 T = TypeVar("T", bound=Model)
+
+_PLAIN = {
+    "tuple_type": "must be a list, like [...]",
+    "dict_type": "must be an object with keys of its own",
+    "model_type": "must be an object with keys of its own",
+}
+"""What kind of value is missing, in the words of TOML and JSON."""
 
 
 class Search(Model):
@@ -292,7 +299,12 @@ def load(model: type[T], path: Path) -> T:
 
 def profile_paths(folder: Path) -> tuple[Path, ...]:
     """The profiles in a folder of configuration, by name."""
-    return tuple(path for path in sorted(folder.glob("*.toml")) if path.stem not in _NOT_PROFILES)
+    return tuple(path for path in shown(folder.glob("*.toml")) if path.stem not in _NOT_PROFILES)
+
+
+def shown(paths: Iterable[Path]) -> list[Path]:
+    """Sorted, without hidden ones: editors and other systems leave such files beside those that they copy."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def load_catalogs(path: Path) -> dict[str, Catalog]:
@@ -306,7 +318,7 @@ def load_catalogs(path: Path) -> dict[str, Catalog]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as err:
         near = sorted(p.stem for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file; there are: {', '.join(near) or 'none'}") from err
@@ -343,7 +355,7 @@ def explain(err: ValidationError, source: str, model: type[BaseModel]) -> list[s
         elif problem["type"] == "missing":
             lines.append(f"{source}: {key}: missing; add it")
         else:
-            text = problem["msg"].removeprefix("Value error, ")
+            text = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             got = "" if hidden else f", got {problem['input']!r:.80}"
             lines.append(f"{source}: {key}: {text[0].lower()}{text[1:]}{got}")
     return lines

@@ -64,6 +64,34 @@ def test_load_file_that_begins_with_a_byte_order_mark_read(tmp_path: Path) -> No
     assert aoi.load(path, CONFIGS).id == "place"
 
 
+def test_load_columns_left_empty_in_qgis_count_as_left_out(tmp_path: Path) -> None:
+    plain = aoi.load(written(tmp_path, feature()), CONFIGS)
+    assert aoi.load(written(tmp_path, feature(note=None, enabled=None, overrides=None)), CONFIGS) == plain
+
+
+def test_load_all_file_whose_name_would_pass_it_over_is_a_mistake(tmp_path: Path) -> None:
+    written(tmp_path, feature())
+    written(tmp_path, feature(id="other"), "other.json")
+    written(tmp_path, feature(id="third"), "third.GeoJSON")
+    with pytest.raises(ConfigError) as caught:
+        aoi.load_all(tmp_path, CONFIGS)
+    assert str(caught.value).splitlines() == [
+        f"{tmp_path}/other.json: would not be watched; rename it to other.geojson, or move it away",
+        f"{tmp_path}/third.GeoJSON: would not be watched; rename it to third.geojson, or move it away",
+    ]
+
+
+def test_load_all_hidden_files_of_other_systems_are_no_areas(tmp_path: Path) -> None:
+    written(tmp_path, feature())
+    (tmp_path / "._place.geojson").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    assert [item.id for item in aoi.load_all(tmp_path, CONFIGS)] == ["place"]
+
+
+def test_load_all_no_folder_points_to_the_home(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone: no such folder; check --home"):
+        aoi.load_all(tmp_path / "gone", CONFIGS)
+
+
 def test_area_km2_one_degree_square_at_the_equator() -> None:
     # 110.574 km of meridian by 111.320 km of equator, a little less at the square's far side
     assert aoi.area_km2(shapely.box(0, 0, 1, 1)) == pytest.approx(110.574 * 111.320, rel=1e-3)
@@ -125,6 +153,9 @@ def polygon(ring: Any) -> dict[str, Any]:
         (feature(id="Big Place"), r"properties\.id: use lower-case letters"),
         (feature(id=7), r"properties: id: input should be a valid string, got 7"),
         (feature(name=""), r"properties: name: "),
+        (feature(name="  "), r"properties\.name: must be one line of printable text"),
+        (feature(name="a\nb"), r"properties\.name: must be one line of printable text, got 'a\\nb'"),
+        (feature(overrides=[1]), r"overrides: must be an object with keys of its own, got \[1\]"),
         (feature(profil="x"), r"properties: profil: unknown key; did you mean 'profile'"),
         (feature(enabled="yes"), r"properties: enabled: input should be a valid boolean"),
         (
@@ -142,6 +173,10 @@ def polygon(ring: Any) -> dict[str, Any]:
         (feature(polygon([[80, "x"], [80, 20], [81, 20], [80, 19]])), r"geometry: not readable"),
         (feature(polygon([[80, 19], [80, float("nan")], [81, 20], [80, 19]])), r"not finite|not readable"),
         (feature(polygon(BOWTIE)), r"self-intersection; redraw"),
+        (
+            feature(polygon([[-180, 0], [180, 0], [180, 9], [-180, 9], [-180, 0]])),
+            r"spans more than 180 degrees of longitude",
+        ),
         (feature(polygon(METRES)), r"got up to 410000, 2.21e\+06; reproject to EPSG:4326"),
         (feature(polygon([[x, y - 105] for x, y in SQUARE])), r"latitude from -80 to 84, .*or exchange the two"),
         (feature(polygon(SQUARE[:-1])), r"a ring is not closed; end it with"),

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def test_help_shows_an_example(command: str) -> None:
     assert result.returncode == 0
     assert f"Example: vanwatch {command}" in result.stdout
     assert "--json" in result.stdout
+
+
+def test_version_is_the_one_of_the_package() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    result = vanwatch("--version")
+    assert (result.returncode, result.stdout) == (0, f"vanwatch {told}\n")
 
 
 def test_examples_name_areas_that_exist() -> None:
@@ -54,6 +61,8 @@ def test_aoi_list_json_is_machine_readable() -> None:
     ("arguments", "message"),
     [
         (["nightly", "--as-of", "yesterday"], "--as-of yesterday: not a date"),
+        (["nightly", "--as-of", "2999-01-01"], "--as-of 2999-01-01: lies ahead, today is"),
+        (["replay", "--from", "2026-05-02", "--to", "2999-01-01"], "--to 2999-01-01: lies ahead, today is"),
         (["nightly", "--aoi", "nowhere"], "--aoi nowhere: no such AOI"),
         (["nightly", "--aoi", "gone.geojson"], "gone.geojson: no such file"),
         (["replay", "--from", "2026-05-02", "--to", "2026-05-01"], "--to 2026-05-01 is before --from"),
@@ -67,10 +76,12 @@ def test_aoi_list_json_is_machine_readable() -> None:
         (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", " "], "--reason: is empty"),
         (["verdict", "VW-AAAAAAAA", "maybe", "--reason", "x"], "verdict 'maybe': not one of"),
         (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--on", "lately"], "--on lately: not a date"),
+        (["verdict", "VW-AAAAAAAA", "confirmed", "--reason", "x", "--on", "2999-01-01"], "--on 2999-01-01: lies ahead"),
         (["verdicts", "import", "gone.gpkg"], "gone.gpkg: no such file"),
         (["aoi", "check", "--home", "/nowhere"], "/nowhere"),
         (["nightly", "--home", "/proc/nowhere"], "/proc/nowhere"),
         (["aoi", "preview", "kodagu-ghats", "--out", "/proc/nowhere/map.png"], "/proc/nowhere: cannot be written"),
+        (["aoi", "preview", "kodagu-ghats", "--out", "map.txt"], "--out map.txt: a preview is a PNG"),
         (["demo", "--out", "README.md"], "README.md: is not empty, or a file"),
         (["demo", "--out", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
     ],

@@ -93,6 +93,7 @@ def test_load_profile_wrong_type_of_any_knob_names_file_and_key(tmp_path: Path, 
         (LEAST.replace("research", "war"), r"use: input should be 'environment', 'research' or 'enforcement'"),
         (LEAST.replace('["local"]', "[]"), r"search\.catalogs: .*at least 1 item"),
         (LEAST.replace('["local"]', "[3]"), r"search\.catalogs\.0: input should be a valid string, got 3"),
+        (LEAST.replace('["local"]', '"local"'), r"search\.catalogs: must be a list, like \[\.\.\.\], got 'local'"),
         ("title = ", r"mine\.toml: not readable as TOML"),
     ],
 )
@@ -111,6 +112,19 @@ def test_load_profile_absent_names_the_others(tmp_path: Path) -> None:
     written(tmp_path, LEAST)
     with pytest.raises(ConfigError, match=r"forest\.toml: no such file; there are: mine"):
         config.load_profile(tmp_path / "forest.toml")
+
+
+def test_load_profile_that_begins_with_a_byte_order_mark_read(tmp_path: Path) -> None:
+    path = written(tmp_path, LEAST)
+    plain = config.load_profile(path)
+    path.write_text(LEAST, encoding="utf-8-sig")
+    assert config.load_profile(path) == plain
+
+
+def test_profile_paths_hidden_files_of_other_systems_are_no_profiles(tmp_path: Path) -> None:
+    path = written(tmp_path, LEAST)
+    (tmp_path / "._mine.toml").write_bytes(b"\0\5\x16\7")
+    assert config.profile_paths(tmp_path) == (path,)
 
 
 def test_load_profile_not_text_refused(tmp_path: Path) -> None:

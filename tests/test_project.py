@@ -58,11 +58,11 @@ def test_make_nightly_failure_is_shown_and_success_is_silent(tmp_path: Path) -> 
     (tmp_path / "venv" / ".setup-done").touch()
     (fake / "vanwatch").write_text("#!/bin/bash\necho one line\nexit ${CODE:-0}\n")
     (fake / "vanwatch").chmod(0o755)
-    log = tmp_path / "state" / "nightly.log"
-    command = ["make", "--silent", "nightly", f"VENV={tmp_path / 'venv'}", f"NIGHTLY_LOG={log}"]
+    log = tmp_path / "a place" / "state" / "nightly.log"  # make itself knows no names with spaces
+    command = ["make", "--silent", "nightly", f"VENV={tmp_path / 'venv'}"]
 
-    def run(code: str) -> subprocess.CompletedProcess[str]:
-        settings = os.environ | {"CODE": code, "MAKEFLAGS": ""}
+    def run(code: str, home: Path = log.parents[1]) -> subprocess.CompletedProcess[str]:
+        settings = os.environ | {"CODE": code, "MAKEFLAGS": "", "VANWATCH_HOME": str(home)}
         return subprocess.run(command, cwd=REPO, env=settings, capture_output=True, text=True, check=False)
 
     good, bad = run("0"), run("1")
@@ -70,3 +70,6 @@ def test_make_nightly_failure_is_shown_and_success_is_silent(tmp_path: Path) -> 
     assert bad.returncode == 2  # make's own code for any failure
     assert "ended with code 1" in bad.stderr
     assert log.read_text() == "one line\none line\n"
+    unwritable = run("0", Path("/proc/nowhere"))
+    assert unwritable.returncode == 2
+    assert "/proc/nowhere/state/nightly.log: cannot be written, so no night was run" in unwritable.stderr

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline import __version__
 from pipeline.cli import alerts, areas, models, nights, notify, status
 from pipeline.errors import InputError, PartError
 
@@ -19,8 +20,17 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"vanwatch {__version__}")
+        raise typer.Exit
+
+
 def _setup(
     log_level: Annotated[Level, typer.Option("--log", help="What goes to standard error.")] = Level.INFO,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Vanwatch: nightly change alerts from Sentinel-2. An alert is a lead for a person to check, never proof."""
     logging.basicConfig(

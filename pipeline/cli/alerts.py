@@ -31,7 +31,7 @@ def verify(
 
     day = options.as_date(night, "--night") if night else None
     place = run.home(home)
-    found = verified.of_home(place, alert_id, out=out, night=day, model=model)
+    found = verified.of_home(place, alert_id.strip().upper(), out=out, night=day, model=model)
     if as_json:
         options.print_json(found)
     else:
@@ -89,7 +89,8 @@ def _record(home: Path, said: tuple[Any, ...], *, as_json: bool) -> None:
         options.print_json(result)
     else:
         known = f", {result.known} known already" if result.known else ""
-        print(f"{result.added} recorded{known}; they count from the next night on")
+        done = f"{result.added} recorded{known}; they count from the next night on"
+        print(done if said else "nothing to record: no row has a verdict")
 
 
 def _by(told: str) -> str:
@@ -97,4 +98,4 @@ def _by(told: str) -> str:
 
 
 def _on(told: str) -> date:
-    return options.as_date(told, "--on") if told else datetime.now(UTC).date()
+    return options.as_past_date(told, "--on") if told else datetime.now(UTC).date()

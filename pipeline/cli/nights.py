@@ -31,8 +31,8 @@ def nightly(
     """
     from pipeline.nightly import run
 
-    night = options.as_date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
-    wanted = run.Options(tuple(aoi or ()), catalog, scheduler, workers)
+    night = options.as_past_date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
+    wanted = run.Options(tuple(dict.fromkeys(aoi or ())), catalog, scheduler, workers)
     report = run.nightly(run.home(home), night, wanted, notify=not quiet)
     _print_nights(report, as_json=as_json)
     for line in report.alarms:
@@ -57,12 +57,12 @@ def replay(
     """
     from pipeline.nightly import run
 
-    start, end = options.as_date(first, "--from"), options.as_date(last, "--to")
+    start, end = options.as_date(first, "--from"), options.as_past_date(last, "--to")
     if out and out.parts[:1] == ("s3:",):
         raise ConfigError(f"--out {out}: a replay goes to a folder, not to an object store; name a folder")
     folder = out or home / "out" / f"replay_{start}_{end}"
     place = run.Home(home, folder, folder / "state")
-    report = run.replay(place, start, end, run.Options(tuple(aoi or ()), catalog, scheduler, workers))
+    report = run.replay(place, start, end, run.Options(tuple(dict.fromkeys(aoi or ())), catalog, scheduler, workers))
     _print_nights(report, as_json=as_json)
     raise typer.Exit(report.exit_code)
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, is_dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +32,20 @@ def as_date(text: str, option: str) -> date:
         return date.fromisoformat(text)
     except ValueError as err:
         raise ConfigError(f"{option} {text}: not a date like 2026-05-01") from err
+
+
+def as_past_date(text: str, option: str) -> date:
+    """The date that an option gives, not later than tomorrow (UTC): east of Greenwich the day begins earlier.
+
+    Raises:
+        ConfigError: it is none, or lies ahead.
+    """
+    day, today = as_date(text, option), datetime.now(UTC).date()
+    if day > today + timedelta(days=1):
+        raise ConfigError(
+            f"{option} {text}: lies ahead, today is {today}; check the year, and the clock of this machine"
+        )
+    return day
 
 
 def print_json(value: Any) -> None:

@@ -117,7 +117,8 @@ def run(job: TileJob) -> TileAnswer:
     network = detector.cached(job.model)
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
-    layers = _without(load_layers(job), job.again)
+    layers, resized = load_layers(job)
+    layers = _without(layers, job.again)
     before, spool = layers.evidence, crops.Spool(blockstore.folder / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
@@ -141,7 +142,7 @@ def run(job: TileJob) -> TileAnswer:
         )
         clock.lap("evidence")
     new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
-    name = new if job.new or not job.before else job.before
+    name = new if job.new or not job.before or resized else job.before
     if name != job.before:
         save_layers(job.store.arrays, name, layers)
     if isinstance(job.scratch, Path):
@@ -194,18 +195,38 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
 
 
 def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
-    """Name of a kept normal: another one as soon as its format or a rule that shapes it changes."""
+    """Name of a kept normal: another one as soon as its format, its size or a rule that shapes it changes."""
     shaping = (profile.normal, profile.mask, profile.register_)
-    rules = "|".join((str(keep.FORMAT), *(part.model_dump_json() for part in shaping)))
+    rules = "|".join((str(keep.FORMAT), str(tile.window.shape), *(part.model_dump_json() for part in shaping)))
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 
-def load_layers(job: TileJob) -> Layers:
-    """What earlier nights left for the tile, or empty layers."""
+def load_layers(job: TileJob) -> tuple[Layers, bool]:
+    """What earlier nights left for the tile, or empty layers; and whether the tile had another size then."""
     shape = job.tile.window.shape
     if not job.before:
-        return Layers(evidence.empty(shape), latest.never(shape))
-    return read_layers(job.store.arrays, job.before)
+        return Layers(evidence.empty(shape), latest.never(shape)), False
+    left = read_layers(job.store.arrays, job.before)
+    layers = fitted(left, shape)
+    return layers, layers is not left
+
+
+def fitted(layers: Layers, shape: tuple[int, int]) -> Layers:
+    """Layers of a tile that has grown or shrunk with the outline of its AOI: what is new knows nothing yet.
+
+    Args:
+        layers: of a tile with the same first row and column.
+        shape: (y, x) of the tile as it is now.
+    """
+    if layers.evidence.day.shape[1:] == shape:
+        return layers
+    new = Layers(evidence.empty(shape), latest.never(shape))
+    for old, part in ((layers.evidence, new.evidence), (layers.latest, new.latest)):
+        for field in fields(part):
+            source, target = getattr(old, field.name), getattr(part, field.name)
+            height, width = (min(pair) for pair in zip(source.shape[-2:], shape, strict=True))
+            target[..., :height, :width] = source[..., :height, :width]
+    return new
 
 
 def read_layers(depot: Depot, file: str) -> Layers:

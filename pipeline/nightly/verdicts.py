@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,9 @@ def read(path: Path, defaults: Defaults) -> tuple[Verdict, ...]:
     """The verdicts in a file.
 
     Args:
-        path: GeoPackage with a layer `alerts` or `tracks`, GeoJSON, or CSV, with the columns `alert_id`, `verdict`,
-            `reason` or `note`, and, where known, `verdict_by` and `verdict_on`. Rows without a verdict are passed over.
+        path: GeoPackage with a layer `alerts` or `tracks`, GeoJSON, or CSV (commas, semicolons or tabs), with the
+            columns `alert_id`, `verdict`, `reason` or `note`, and, where known, `verdict_by` and `verdict_on`. Rows
+            without a verdict are passed over.
         defaults: where a row does not tell.
 
     Raises:
@@ -112,7 +113,7 @@ def parsed(row: Mapping[str, Any], source: str, defaults: Defaults) -> Verdict:
     Raises:
         ConfigError: a value is wrong.
     """
-    alert_id = str(row.get("alert_id") or "").strip()
+    alert_id = str(row.get("alert_id") or "").strip().upper()
     if not alert_id:
         raise ConfigError(f"{source}: has a verdict and no alert_id; fill it in, or clear the verdict")
     if _word(row) not in verdicts.VERDICTS:
@@ -122,6 +123,8 @@ def parsed(row: Mapping[str, Any], source: str, defaults: Defaults) -> Verdict:
         said_on = date.fromisoformat(told) if told else defaults.on
     except ValueError as err:
         raise ConfigError(f"{source}: {alert_id}: verdict_on {told!r}: not a date like 2026-05-01") from err
+    if said_on > datetime.now(UTC).date() + timedelta(days=1):  # it would count from that day on, and not before
+        raise ConfigError(f"{source}: {alert_id}: verdict_on {told!r}: lies ahead; check the year")
     reason = str(row.get("reason") or row.get("note") or "").strip()
     by = str(row.get("verdict_by") or "").strip() or defaults.by
     return Verdict(alert_id, _word(row), reason, by, said_on)
@@ -154,7 +157,7 @@ def _geojson(path: Path) -> Iterator[tuple[int, Row]]:
     try:
         features = json.loads(path.read_text(encoding="utf-8-sig"))["features"]
         rows = [dict(feature["properties"]) for feature in features]
-    except (OSError, ValueError, KeyError, TypeError) as err:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise ConfigError(f"{path}: not readable as GeoJSON ({err!r:.80}); save the layer again") from err
     if rows:
         _check_columns(path, rows[0])
@@ -164,7 +167,10 @@ def _geojson(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            table = csv.DictReader(stream)
+            first = stream.readline()
+            stream.seek(0)
+            usual = max(",;\t", key=first.count)  # spreadsheets write what their country uses
+            table = csv.DictReader(stream, delimiter=usual)
             names, rows = table.fieldnames or (), list(table)
     except (OSError, ValueError, csv.Error) as err:
         raise ConfigError(f"{path}: not readable as CSV in UTF-8 ({err}); save it again") from err

@@ -99,7 +99,7 @@ def describe_added(row: Row) -> str:
 
 def _others(home: Path) -> tuple[Aoi, ...]:
     """The AOIs that are there; none in a new home."""
-    return aoi.load_all(home / "aoi", home / "configs") if any((home / "aoi").glob("*.geojson")) else ()
+    return aoi.load_all(home / "aoi", home / "configs") if any(config.shown((home / "aoi").glob("*.geojson"))) else ()
 
 
 def _row(area: Aoi, configs: Path) -> Row:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import models
 from models import card
-from pipeline import aoi, config, context
+from pipeline import aoi, config, context, deployment
 from pipeline.config import Profile
 from pipeline.errors import ConfigError
 from pipeline.notify import checks as notify
@@ -52,6 +52,7 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
     mistakes: list[str] = []
     areas = _tried(lambda: aoi.load_all(home / "aoi", home / "configs"), mistakes) or ()
     known = _tried(lambda: config.load_catalogs(home / "configs" / "catalogs.toml"), mistakes)
+    _tried(lambda: deployment.load(home), mistakes)
     profiles = _profiles(home / "configs", mistakes)
     found: set[str] = set()
     watched = [(str(path), profile) for path, profile in profiles.items()]

@@ -36,6 +36,8 @@ def preview(home: Path, name: str, out: Path | None = None) -> Preview:
     """
     area = areas.find(home, name)
     path = out or Path(f"{area.id}.png")
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--out {path}: a preview is a PNG; give a name that ends in .png")
     found = estimates.estimate(area, halo_px=_halo_px(area.profile))
     with disk.writing(path, ConfigError):
         maps.draw(area, found, path)

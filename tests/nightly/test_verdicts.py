@@ -62,6 +62,17 @@ def test_read_gives_what_was_edited_and_passes_over_the_rest(tmp_path: Path, nam
     assert verdicts.read(write(tmp_path / name, ROWS), DEFAULTS) == SAID
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_read_of_what_spreadsheets_of_other_countries_write(tmp_path: Path, mark: str) -> None:
+    path = write(tmp_path / "a.csv", ROWS)
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",", mark), encoding="utf-8-sig")
+    assert verdicts.read(path, DEFAULTS) == SAID
+
+
+def test_read_takes_an_id_however_it_was_typed(tmp_path: Path) -> None:
+    assert verdicts.read(write(tmp_path / "a.csv", [ROWS[0] | {"alert_id": " vw-aaaaaaaa "}]), DEFAULTS) == SAID[:1]
+
+
 def test_read_of_a_real_date_column_and_of_reason_in_place_of_note(tmp_path: Path) -> None:
     more = {"reason": "seen", "verdict_on": datetime(2026, 4, 30, tzinfo=UTC)}
     path = write(tmp_path / "a.gpkg", [ROWS[0] | more])
@@ -87,6 +98,7 @@ def test_read_changes_nothing_in_the_file(tmp_path: Path) -> None:
     [
         ({"verdict": "maybe"}, "row 1: VW-AAAAAAAA: verdict 'maybe': not one of confirmed, dismissed, unsure"),
         ({"alert_id": ""}, "row 1: has a verdict and no alert_id"),
+        ({"verdict_on": "2999-01-01"}, "row 1: VW-AAAAAAAA: verdict_on '2999-01-01': lies ahead; check the year"),
         ({"verdict_on": "lately"}, "row 1: VW-AAAAAAAA: verdict_on 'lately': not a date like 2026-05-01"),
     ],
 )
@@ -95,6 +107,11 @@ def test_read_wrong_value_names_file_row_and_remedy(tmp_path: Path, change: dict
     with pytest.raises(ConfigError) as told:
         verdicts.read(path, DEFAULTS)
     assert f"{path}: {message}" in str(told.value)
+
+
+def nested(path: Path) -> Path:
+    path.write_text("[" * 100_000)
+    return path
 
 
 def damaged(path: Path) -> Path:
@@ -109,6 +126,7 @@ def damaged(path: Path) -> Path:
         (lambda folder: folder / "a.xlsx", "not a .gpkg, .geojson or .csv file"),
         (lambda folder: damaged(folder / "a.gpkg"), "not a readable GeoPackage"),
         (lambda folder: damaged(folder / "a.geojson"), "not readable as GeoJSON"),
+        (lambda folder: nested(folder / "a.geojson"), "not readable as GeoJSON"),
         (lambda folder: damaged(folder / "a.csv"), "has no column alert_id"),
         (lambda folder: write(folder / "a.gpkg", ROWS, "other"), "has no layer 'alerts'"),
         (lambda folder: write(folder / "a.csv", [{"alert_id": "x"}]), "has no column verdict"),

@@ -55,6 +55,11 @@ def test_check_mistakes_of_all_files_named_at_once(home: Path, weights: Path) ->
     assert len(found) == len(set(found))
 
 
+def test_check_mistake_in_the_deployment_named(home: Path, weights: Path) -> None:
+    (home / "configs" / "deployment.toml").write_text('stat = "elsewhere"\n')
+    assert mistakes(home, weights) == [f"{home}/configs/deployment.toml: stat: unknown key; did you mean 'state'?"]
+
+
 def test_check_no_catalogs_file_said_once(home: Path, weights: Path) -> None:
     (home / "configs" / "catalogs.toml").unlink()
     found = mistakes(home, weights)
@@ -114,7 +119,7 @@ def test_check_mistake_of_a_profile_is_not_told_again_for_its_areas(home: Path, 
 
 def test_check_home_without_anything_says_what_to_do(tmp_path: Path, weights: Path) -> None:
     found = mistakes(tmp_path, weights)
-    assert any("holds no *.geojson; add an AOI" in line for line in found)
+    assert any("no such folder; check --home, or add an AOI" in line for line in found)
     assert any("catalogs.toml: no such file" in line for line in found)
 
 

@@ -1,0 +1,47 @@
+"""An AOI whose outline is drawn anew between two nights: its tiles grow, and the nights go on."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import shapely
+from shapely.affinity import scale
+from shapely.geometry import mapping, shape
+
+from pipeline.detect import evidence
+from pipeline.nightly import latest, run, task
+from tests.nightly.planted import World
+
+
+def redraw(place: run.Home, world: World, share: float) -> None:
+    """Let the AOI be the world, shrunk towards its south-west corner."""
+    feature = json.loads(world.aoi.read_text())
+    ground = shape(feature["geometry"])
+    west, south, east, north = ground.bounds
+    middle = shapely.Point(west + 0.09 * (east - west), south + 0.09 * (north - south))
+    feature["geometry"] = mapping(scale(ground, share, share, origin=middle))
+    (place.aois / "planted-world.geojson").write_text(json.dumps(feature))
+
+
+def test_outline_that_grows_beyond_its_tiles_loses_no_night(
+    world: World, make_home: Callable[..., run.Home], local: run.Options
+) -> None:
+    place = make_home()
+    for night, share in zip(world.nights[1:3], (0.22, 1.0), strict=True):
+        redraw(place, world, share)
+        (report,) = run.over(place, [night], local).nights
+        assert (report.error, report.failed) == ("", ())
+
+
+def test_fitted_keeps_what_both_sizes_share_and_knows_nothing_of_the_rest() -> None:
+    left = task.Layers(evidence.empty((4, 6)), latest.never((4, 6)))
+    left.evidence.day[:] = 7
+    left.latest.after[:] = 9
+    found = task.fitted(left, (5, 3))
+    assert found.evidence.day.shape[1:] == found.latest.after.shape[1:] == (5, 3)
+    assert (found.evidence.day[:, :4] == 7).all()
+    assert (found.latest.after[:, :4] == 9).all()
+    empty = evidence.empty((1, 3))
+    assert np.array_equal(found.evidence.day[:, 4:], empty.day)
+    assert np.array_equal(found.evidence.z[:, 4:], empty.z)
+    assert task.fitted(left, (4, 6)) is left
