@@ -6,8 +6,9 @@ The file's own georeference decides the place, never the catalogue: files may be
 mirrors), and items were seen that describe other files than those they link to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,23 @@ def read_band(part: Part, granule: Granule, window: Window, band: str, store: Bl
     header = store.header(asset.href, part.signer)
     place = _place(part, granule, band, header)
     wanted = _on_file(window, place)
-    values = np.zeros(wanted.shape, header.dtype)
-    inside = wanted.clipped(Window(0, 0, *header.shape))
-    if not inside.empty:
-        found = store.read(asset.href, part.signer, inside)
-        if header.nodata:
-            found[found == header.nodata] = 0
-        values[inside.within(wanted)] = found
+    values = _padded(wanted, header, partial(store.read, asset.href, part.signer))
     return Placed(values, place.row + wanted.row * place.step, place.col + wanted.col * place.step, place.step)
+
+
+def _padded(window: Window, header: Header, read: Callable[[Window], NDArray[Any]]) -> NDArray[Any]:
+    """(y, x) digital numbers of a window that may reach beyond the file; `read` gives a copy of what lies inside."""
+    inside = window.clipped(Window(0, 0, *header.shape))
+    if inside.empty:
+        return np.zeros(window.shape, header.dtype)
+    found = read(inside)
+    if header.nodata:
+        found[found == header.nodata] = 0
+    if inside == window:
+        return found
+    values = np.zeros(window.shape, header.dtype)
+    values[inside.within(window)] = found
+    return values
 
 
 def release(part: Part, granule: Granule, window: Window, needed: Sequence[Window], store: BlockStore) -> None:

@@ -80,7 +80,7 @@ def attempt(
     Raises:
         ReadError: no attempt worked, a local file does not exist, or nobody signs the href.
     """
-    if "://" not in href and not href.startswith("/vsi") and not Path(href).exists():
+    if not handles.far(href) and not Path(href).exists():
         count(failed_reads=1)
         raise ReadError(f"{href}: no such file; check the href in the catalogue")
     reason: Exception | None = None

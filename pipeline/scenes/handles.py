@@ -25,9 +25,14 @@ _lock = threading.Lock()
 _idle: list[tuple[Key, Any]] = []
 
 
+def far(url: str) -> bool:
+    """True for what is no path of this machine's file system."""
+    return "://" in url or url.startswith("/vsi")
+
+
 def key_of(url: str) -> Key:
     """What tells one state of a file from another, in this process: open files are not shared with a child."""
-    if "://" in url or url.startswith("/vsi"):
+    if far(url):
         return os.getpid(), url, time.monotonic() // _FRESH_S
     about = os.stat(url)
     return os.getpid(), url, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
 from pipeline.grid import Granule, Window
-from pipeline.scenes import digital
+from pipeline.scenes import digital, handles
 from pipeline.scenes.blocks import BlockStore
 from pipeline.scenes.digital import Placed
 from pipeline.schema import Part
@@ -46,7 +46,7 @@ def finder(
 
 def far(part: Part) -> bool:
     """True if some file of a part is not of this machine."""
-    return any("://" in asset.href for _, asset in part.assets)
+    return any(handles.far(asset.href) for _, asset in part.assets)
 
 
 @lru_cache(maxsize=1)

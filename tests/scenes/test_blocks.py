@@ -1,3 +1,4 @@
+import os
 import pickle
 import random
 import subprocess
@@ -121,6 +122,18 @@ def test_forget_deletes_the_blocks_of_these_files_only(writer: Any, store: Block
     for href in hrefs:
         store.read(href, "", Window(0, 0, 300, 300))
     assert store.stats.blocks_decoded == 8 + 4
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_read_of_a_kept_block_that_was_cut_short_decodes_it_again(href: str, store: BlockStore, share: float) -> None:
+    window = Window(0, 0, 1100, 1300)
+    store.read(href, "", window)
+    decoded, broken = store.stats.blocks_decoded, sorted(store.folder.glob("*/*.block"))[7]
+    os.truncate(broken, int(broken.stat().st_size * share))
+    assert np.array_equal(store.read(href, "", window), cut(window))
+    assert store.stats.blocks_decoded == decoded + 1
+    assert np.array_equal(store.read(href, "", window), cut(window))
+    assert store.stats.blocks_decoded == decoded + 1
 
 
 def test_store_travels_to_other_processes_without_counts(href: str, store: BlockStore) -> None:
