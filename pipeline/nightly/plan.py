@@ -3,6 +3,7 @@
 In: an AOI, a date, catalogues and the state. Out: a `Plan`. Reads only sample windows of scenes.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from pipeline.aoi import Aoi, area_km2
 from pipeline.catalog import complete, merge
 from pipeline.config import PATCH_PX, Catalog
 from pipeline.depot import Depot, Folder
-from pipeline.grid import Granule, Tile
+from pipeline.grid import Granule, Tile, Window
 from pipeline.nightly import entries, history, state, task
 from pipeline.nightly.scratch import Own, Scratch
 from pipeline.nightly.workers import Workers
@@ -157,18 +158,25 @@ def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
     if not before.granules:
         return False
     granules = [grid.granule(name) for name in before.granules]
-    if not all(_reference(desk.store, g, anchor).exists for g in granules):
+    tiles = tiles_of(desk.aoi, granules)
+    if not all(_reference(desk.store, g, anchor, _windows(g, tiles)).exists for g in granules):
         return False
-    keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles_of(desk.aoi, granules))
+    keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles)
     return keep.all_kept(desk.store.normals, keys)
 
 
-def _reference(store: state.Store, granule: Granule, anchor: date) -> history.Kept:
-    return history.Kept(store.normals, f"reference_{granule.mgrs}_{anchor.isoformat()}.arrays")
+def _reference(store: state.Store, granule: Granule, anchor: date, windows: tuple[Window, ...]) -> history.Kept:
+    """Where it is kept: elsewhere as soon as the windows change, as they do with the outline of the AOI."""
+    told = hashlib.sha256(repr(windows).encode()).hexdigest()[:8]
+    return history.Kept(store.normals, f"reference_{granule.mgrs}_{anchor.isoformat()}_{told}.arrays")
 
 
 def _area(granule: Granule, tiles: Iterable[Tile]) -> BaseGeometry:
     return grid.union(tile.area for tile in tiles if tile.granule == granule)
+
+
+def _windows(granule: Granule, tiles: Iterable[Tile]) -> tuple[Window, ...]:
+    return inspect.sample_windows(granule, _area(granule, tiles))
 
 
 def _histories(
@@ -182,7 +190,7 @@ def _histories(
             scenes=tuple(scene for scene in scenes if scene.granule == granule),
             anchor=anchor,
             profile=desk.aoi.profile,
-            reference=_reference(desk.store, granule, anchor),
+            reference=_reference(desk.store, granule, anchor, _windows(granule, tiles)),
             scratch=desk.tasks_scratch,
         )
         found[granule] = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
@@ -201,8 +209,8 @@ def _new(
     fresh = [scene for scene in left if scene is not None]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
-        windows = inspect.sample_windows(granule, _area(granule, tiles))
-        known = _reference(desk.store, granule, anchor)
+        windows = _windows(granule, tiles)
+        known = _reference(desk.store, granule, anchor, windows)
         reference = known if known.exists else None
         mine = [scene for scene in fresh if scene.granule == granule]
         jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.tasks_scratch) for scene in mine]

@@ -1,9 +1,11 @@
-"""An AOI whose outline is drawn anew between two nights: its tiles grow, and the nights go on."""
+"""An AOI whose outline or tiles are made anew between two nights: the nights go on."""
 
 import json
+import re
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import shapely
 from shapely.affinity import scale
 from shapely.geometry import mapping, shape
@@ -23,12 +25,24 @@ def redraw(place: run.Home, world: World, share: float) -> None:
     (place.aois / "planted-world.geojson").write_text(json.dumps(feature))
 
 
-def test_outline_that_grows_beyond_its_tiles_loses_no_night(
+@pytest.mark.parametrize("shares", [(0.22, 1.0), (1.0, 0.22)], ids=["grows", "shrinks"])
+def test_outline_drawn_anew_loses_no_night(
+    world: World, make_home: Callable[..., run.Home], local: run.Options, shares: tuple[float, float]
+) -> None:
+    place = make_home()
+    for night, share in zip(world.nights[1:3], shares, strict=True):
+        redraw(place, world, share)
+        (report,) = run.over(place, [night], local).nights
+        assert (report.error, report.failed) == ("", ())
+
+
+def test_tiles_of_another_size_lose_no_night(
     world: World, make_home: Callable[..., run.Home], local: run.Options
 ) -> None:
     place = make_home()
-    for night, share in zip(world.nights[1:3], (0.22, 1.0), strict=True):
-        redraw(place, world, share)
+    profile = place.configs / "demo.toml"
+    for night, size_px in zip(world.nights[1:3], (512, 256), strict=True):
+        profile.write_text(re.sub(r"size_px = \d+", f"size_px = {size_px}", profile.read_text()))
         (report,) = run.over(place, [night], local).nights
         assert (report.error, report.failed) == ("", ())
 
