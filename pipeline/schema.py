@@ -26,6 +26,8 @@ class Kind(StrEnum):
 
 
 KINDS: tuple[str, ...] = tuple(kind.value for kind in Kind)
+MAY_BE = "kind may be "
+"""How a caution begins that names a kind which an alert may be as well."""
 _CORRECTED_PX, _UNMEASURED_PX = 0.1, 0.3  # registration errors that a correction leaves, and that Sentinel-2 has at all
 
 

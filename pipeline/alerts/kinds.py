@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 
 from pipeline import config
 from pipeline.alerts import life, overlap
-from pipeline.schema import KINDS, Alert, Detection, Kind, Status
+from pipeline.schema import KINDS, MAY_BE, Alert, Detection, Kind, Status
 
-_WAS, _MAY = "kind was ", "kind may be "
+_WAS = "kind was "
 _HALF = 0.5
 
 
@@ -95,13 +95,13 @@ def cautions(alert: Alert, event: Detection, item: Detection) -> tuple[str, ...]
     if alert.detection.kind != event.kind:
         was.add(_WAS + alert.detection.kind)
     if item.kind != event.kind:
-        was.add(_MAY + item.kind)
+        was.add(MAY_BE + item.kind)
     return tuple(sorted(was))
 
 
 def contested(alert: Alert) -> Kind:
     """What the contest said of the ground on which an alert was found last: its kind, unless its caution says other."""
-    other = [word.removeprefix(_MAY) for word in alert.caution if word.startswith(_MAY)]
+    other = [word.removeprefix(MAY_BE) for word in alert.caution if word.startswith(MAY_BE)]
     return Kind(other[0]) if other else alert.detection.kind
 
 

@@ -11,12 +11,10 @@ from typing import Any, Literal
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.schema import KINDS, Alert, Detection, Kind
+from pipeline.schema import KINDS, MAY_BE, Alert, Detection, Kind
 
 VERDICTS = {"confirmed": "Confirmed", "dismissed": "Dismissed", "unsure": "Unsure"}
 """What an analyst may say, and how it is shown."""
-MAY_BE = "kind may be "
-"""How a caution begins that names another kind; `alerts.kinds` writes it too, where a night's contest ended so."""
 _NEARLY = 0.05
 """A kind that is less probable by no more than this may be the true one."""
 _UNKNOWN = date(1970, 1, 1)

@@ -20,7 +20,7 @@ from pipeline.publish.pictures import Chip
 from pipeline.publish.qgis import Shown
 from pipeline.publish.series import Point
 from pipeline.publish.surroundings import Rated
-from pipeline.schema import KINDS, Alert, Status
+from pipeline.schema import KINDS, MAY_BE, Alert, Status
 
 _OPEN = (Status.CONFIRMED, Status.POSSIBLE)
 _BROWSER = "https://browser.dataspace.copernicus.eu/"
@@ -31,7 +31,7 @@ CAUTIONS = {
     "cloud edge": "Near the edge of a cloud or its shadow.",
     "permit": "Inside an area for which there is a permit.",
     "contradicted": "Later clear looks no longer showed it.",
-    **{f"{columns.MAY_BE}{kind}": f"The evidence for a {kind} is as strong here, or nearly so." for kind in KINDS},
+    **{f"{MAY_BE}{kind}": f"The evidence for a {kind} is as strong here, or nearly so." for kind in KINDS},
     **{f"kind was {kind}": f"It was called a {kind} before later looks." for kind in KINDS},
 }
 
