@@ -13,10 +13,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks import bars, cascade, material, network, night, nights, parts, reading, remote, report, stores
@@ -71,22 +69,12 @@ def _sections(folder: Path, scratch: Path, *, quick: bool, stores_too: bool) -> 
         "parts": lambda: parts.lines(quick=quick),
         "nights": lambda: nights.lines(quick=quick),
         "remote": lambda: remote.lines(small, scratch, quick=quick),
-        "night": lambda: _apart(whole, scratch),
+        "night": lambda: night.apart(whole, scratch),
         "same": _same,
     }
     if stores_too:
         sections["stores"] = lambda: _stores(scratch)
     return sections
-
-
-def _apart(whole: material.Material, scratch: Path) -> list[Line]:
-    """The night in a process of its own, whose memory is that of the night alone."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_night, whole, scratch).result()
-
-
-def _night(whole: material.Material, scratch: Path) -> list[Line]:
-    return list(night.lines(whole, scratch))
 
 
 def _section(kept: Path, measure: Callable[[], Iterable[Line]]) -> list[Line]:

@@ -49,6 +49,16 @@ class Figures:
     """What the tiles decoded; the samples, on which scenes are judged, were decoded before and are served to them."""
 
 
+def apart(material: Material, folder: Path) -> list[Line]:
+    """`lines` in a process of its own, whose memory is that of the night alone."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_listed, material, folder).result()
+
+
+def _listed(material: Material, folder: Path) -> list[Line]:
+    return list(lines(material, folder))
+
+
 def lines(material: Material, folder: Path, *, workers: int = 2) -> Iterator[Line]:
     """A first evening, which builds the normal, and the night of the new scene."""
     place = _home(material, folder / "home")
