@@ -175,7 +175,6 @@ def connect(
     if scheduler is None and workers == 0:
         yield InProcess()
         return
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set({"temporary-directory": str(scratch)}):
         if scheduler is not None:
             with _client(scheduler) as client:
@@ -195,6 +194,7 @@ def _start(count: int, preload: list[str]) -> Any:
     """A client of as many processes of this machine."""
     from distributed import Client, LocalCluster
 
+    _silence()
     cluster = LocalCluster(
         n_workers=count,
         threads_per_worker=1,
@@ -213,7 +213,13 @@ def _start(count: int, preload: list[str]) -> Any:
 def _client(scheduler: str) -> Any:
     from distributed import Client
 
+    _silence()
     try:
         return Client(scheduler, timeout="20s")
     except (OSError, ValueError) as err:
         raise ConfigError(f"--scheduler {scheduler}: no Dask scheduler answers there ({err})") from err
+
+
+def _silence() -> None:
+    """Nobody reads what Dask says of itself; its import sets the level of its log, so this comes after it."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)

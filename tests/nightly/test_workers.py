@@ -73,6 +73,26 @@ def test_connect_that_ends_before_its_workers_have_started_leaves_no_process(tmp
     assert multiprocessing.active_children() == []
 
 
+_QUIET = """
+import logging, sys
+from pathlib import Path
+from pipeline.nightly import workers
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    with workers.connect(None, workers=1, scratch=Path(sys.argv[1])) as crew:
+        print([outcome.result for outcome in crew.run(abs, [-1], label="one")])
+"""
+
+
+@pytest.mark.slow
+def test_connect_log_holds_nothing_of_dask(tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(_QUIET)
+    command = [sys.executable, str(tmp_path / "quiet.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "[1]\n"
+    assert done.stderr.splitlines() == ["INFO:pipeline.nightly.workers:one: 1 of 1"]
+
+
 @pytest.mark.slow
 def test_connect_runs_on_a_scheduler_address(tmp_path: Path) -> None:
     scheduler_file = tmp_path / "scheduler.json"

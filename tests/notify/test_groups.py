@@ -78,7 +78,7 @@ def test_load_every_key_is_read_and_variables_are_filled_in(tmp_path: Path) -> N
         ('tell = ["confirmed"]', 'tell = ["grown"]', "groups.desk.tell.0: input should be 'new'"),
         ("[groups.all]", "[groups.All]", "groups.All.[key]: use lower-case letters"),
         ("https://maps", "ftp://maps", "base_url: must begin with http:// or https://"),
-        ('{ hook = "json://127.0.0.1/x" }', '"json://s3cr3t"', "groups.all.addresses: must be an object with keys of its own"),
+        ('{ hook = "json://127.0.0.1/x" }', '"json://s3cr3t"', "groups.all.addresses: must be an object with keys of"),
     ],
 )
 def test_load_mistakes_name_file_and_key_and_show_no_address(tmp_path: Path, old: str, new: str, words: str) -> None:
