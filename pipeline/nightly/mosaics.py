@@ -79,7 +79,7 @@ def _values(
     wanted = read.wants(tile)
     normal = _normal(sources, tile) if wanted or draw_before else None
     if wanted or ready is None:
-        layers = task.fitted(task.read_layers(sources.desk.store.arrays, file), tile.window.shape)
+        layers = task.read_layers(sources.desk.store.arrays, file, tile.window.shape)
         read.add(tile, layers, normal)
         ready = ready or drawn.tonight(tile, layers.evidence, layers.latest, sources.desk.as_of)
     return ready | ({BEFORE: drawn.before(tile, normal)} if normal is not None and draw_before else {})

@@ -47,7 +47,7 @@ class Readings:
         known = {record["alert_id"] for record in self.before.alerts}
         new, file = [alert for alert in here if alert.alert_id not in known], self.before.tiles.get(tile.key)
         if new and file:
-            earlier = task.fitted(task.read_layers(self.store.arrays, file), tile.window.shape).latest
+            earlier = task.read_layers(self.store.arrays, file, tile.window.shape).latest
             self.measures.add(tile, earlier, normal, new, first=False)
 
 

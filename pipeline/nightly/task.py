@@ -117,8 +117,7 @@ def run(job: TileJob) -> TileAnswer:
     network = detector.cached(job.model)
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
-    layers, resized = load_layers(job)
-    layers = _without(layers, job.again)
+    layers = _without(load_layers(job), job.again)
     before, spool = layers.evidence, crops.Spool(blockstore.folder / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
@@ -142,7 +141,7 @@ def run(job: TileJob) -> TileAnswer:
         )
         clock.lap("evidence")
     new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
-    name = new if job.new or not job.before or resized else job.before
+    name = new if job.new or not job.before else job.before
     if name != job.before:
         save_layers(job.store.arrays, name, layers)
     if isinstance(job.scratch, Path):
@@ -201,14 +200,20 @@ def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 
-def load_layers(job: TileJob) -> tuple[Layers, bool]:
-    """What earlier nights left for the tile, or empty layers; and whether the tile had another size then."""
+def load_layers(job: TileJob) -> Layers:
+    """What earlier nights left for the tile, or empty layers."""
     shape = job.tile.window.shape
     if not job.before:
-        return Layers(evidence.empty(shape), latest.never(shape)), False
-    left = read_layers(job.store.arrays, job.before)
-    layers = fitted(left, shape)
-    return layers, layers is not left
+        return Layers(evidence.empty(shape), latest.never(shape))
+    return read_layers(job.store.arrays, job.before, shape)
+
+
+def read_layers(depot: Depot, file: str, shape: tuple[int, int] | None = None) -> Layers:
+    """Read what `save_layers` wrote; fitted to the (y, x) that the tile has now, if that is given."""
+    values = state.load_arrays(depot, file)
+    known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
+    left = Layers(Evidence(**known), Latest(**newest))
+    return fitted(left, shape) if shape else left
 
 
 def fitted(layers: Layers, shape: tuple[int, int]) -> Layers:
@@ -227,13 +232,6 @@ def fitted(layers: Layers, shape: tuple[int, int]) -> Layers:
             height, width = (min(pair) for pair in zip(source.shape[-2:], shape, strict=True))
             target[..., :height, :width] = source[..., :height, :width]
     return new
-
-
-def read_layers(depot: Depot, file: str) -> Layers:
-    """Read what `save_layers` wrote."""
-    values = state.load_arrays(depot, file)
-    known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
-    return Layers(Evidence(**known), Latest(**newest))
 
 
 def save_layers(depot: Depot, file: str, layers: Layers) -> None:
