@@ -1,11 +1,10 @@
 """`python -m benchmarks.nights`: what a night costs after many nights, and what evidence costs on disk.
 
-In: nothing; `--replay` names the output folder of a replay. Out: tables. The looks are drawn, so that three hundred of
-them cost seconds: forest that says next to nothing, clouds over two thirds, and a few clearings.
+In: nothing. Out: a table. The looks are drawn, so that three hundred of them cost seconds: forest that says next to
+nothing, clouds over two thirds, and a few clearings. Whole nights: `python -m benchmarks.replay`.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -50,18 +49,12 @@ class Night:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.nights", description=__doc__)
-    parser.add_argument("--replay", type=Path, help="output folder of a replay, like build/bench/rules/year/out")
-    chosen = parser.parse_args()
+    argparse.ArgumentParser(prog="python -m benchmarks.nights", description=__doc__).parse_args()
     print(f"evidence of one tile of {SIDE} px, seconds and MB")
     print("night   load    add  marks   save  on disk  in memory")
     for night in synthetic(NIGHTS[-1]):
         seconds = f"{night.load_s:6.2f} {night.add_s:6.2f} {night.marks_s:6.2f} {night.save_s:6.2f}"
         print(f"{night.number:5d} {seconds} {night.disk_mb:8.1f} {night.memory_mb:10.1f}")
-    if chosen.replay:
-        print("\nwhole nights of the replay that had new looks, in order: seconds, medians without building the normal")
-        for name, values in replayed(chosen.replay).items():
-            print(f"{name:>8}  " + "  ".join(f"{key} {value:.2f}" for key, value in values.items()))
 
 
 def lines(*, quick: bool) -> Iterator[Line]:
@@ -129,19 +122,6 @@ def drawn(number: int) -> Change:
 def arrays(known: Evidence) -> dict[str, np.ndarray]:
     """What a night stores of it."""
     return {"day": known.day, "odds": known.odds, "weight": known.weight, "z": known.z}
-
-
-def replayed(folder: Path) -> dict[str, dict[str, float]]:
-    """First, middle and last third of the nights with new looks, stage by stage."""
-    nights = []
-    for path in sorted(folder.glob("[0-9]*/*/run.json")):
-        told = json.loads(path.read_text())
-        if told["counts"]["scenes used"]:
-            nights.append(told["timings"]["seconds"])
-    third = max(1, len(nights) // 3)
-    parts = {"first": nights[:third], "middle": nights[third : 2 * third], "last": nights[2 * third :]}
-    names = ("plan", "network", "evidence", "save")
-    return {part: {n: statistics.median(t.get(n, 0.0) for t in some) for n in names} for part, some in parts.items()}
 
 
 def _median(nights: list[Night], number: int) -> Night:

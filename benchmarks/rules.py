@@ -23,7 +23,7 @@ from pipeline.evaluate import replays, rules
 from pipeline.evaluate.replays import Planted, Score, TileLooks
 from pipeline.ledger import database
 from pipeline.ledger.nights import Books
-from pipeline.nightly import plan, run, task
+from pipeline.nightly import plan, run, task, watched
 from pipeline.simulate import scenes
 
 SERIES = Path(__file__).parents[2] / "shared" / "data" / "series"
@@ -86,7 +86,7 @@ def judged(folder: Path, name: str, items: Path, planted: Sequence[Planted], fir
     """Every rule on the looks of one series."""
     place = home_over(folder / name, items)
     tiles = looks_of(folder / f"{name}.npz", place, items, first)
-    profile = run.chosen_aois(place, [])[0].profile
+    profile = watched.aois(place.aois, place.configs, [])[0].profile
     return {rule: replays.judge(tiles, planted, told, profile) for rule, told in RULES.items()}
 
 
@@ -124,7 +124,7 @@ def home_over(folder: Path, items: Path) -> run.Home:
 
 def looks_of(kept: Path, place: run.Home, items: Path, first: date) -> tuple[TileLooks, ...]:
     """All looks that a replay from `first` on remembers, night by night."""
-    aoi = run.chosen_aois(place, [])[0]
+    aoi = watched.aois(place.aois, place.configs, [])[0]
     if not kept.exists():
         np.savez_compressed(kept, **_replayed(place, aoi, items, first))  # type: ignore[arg-type]
     with np.load(kept) as values:

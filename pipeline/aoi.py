@@ -86,7 +86,7 @@ def load(path: Path, configs: Path) -> Aoi:
         raise ConfigError("\n".join(config.explain(err, f"{path}: properties", Properties))) from err
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,62}", properties.id):
         raise ConfigError(
-            f"{path}: properties.id: use lower-case letters, digits and '-', starting with a letter, "
+            f"{path}: properties.id: use 2 to 63 lower-case letters, digits and '-', starting with a letter, "
             f"got {properties.id!r}"
         )
     if not properties.name.strip() or not properties.name.isprintable():

@@ -178,7 +178,9 @@ def describe(result: Result) -> None:
     console = Console(width=110)
     console.print(table)
     found = sum(bool(score.found) for score in result.planted)
-    print(f"{found} of {len(result.planted)} planted events found; {len(result.others)} alerts on nothing planted.")
+    others = len(result.others)
+    told = f"{others} alert{'' if others == 1 else 's'} on nothing planted"
+    print(f"{found} of {len(result.planted)} planted events found; {told}.")
     print(f"Map:     {result.picture}")
     print(f"In QGIS: {result.folder}/vanwatch.qgz")
     print(f"Report:  {result.folder}/report.html in a browser")

@@ -12,7 +12,8 @@
         ├── SceneError        a scene cannot be used and says why
         ├── ReadError         pixels could not be read after all retries
         ├── WriteError        a result or the state could not be written
-        └── StateError        what an earlier night left cannot be used
+        ├── StateError        what an earlier night left cannot be used
+        └── WorkerError       this machine could not start its workers
 
 Anything else that is raised is a bug and shows its traceback.
 """
@@ -60,3 +61,7 @@ class WriteError(PartError):
 
 class StateError(PartError):
     """What an earlier night left on disk cannot be used."""
+
+
+class WorkerError(PartError):
+    """Processes for the work of a night could not be started on this machine."""

@@ -150,7 +150,7 @@ def polygon(ring: Any) -> dict[str, Any]:
         (feature() | {"crs": "EPSG:14326"}, r"crs: GeoJSON is always WGS84"),
         (feature() | {"crs": {"type": "name", "properties": {"name": "EPSG:32644"}}}, r"crs: GeoJSON is always WGS84"),
         (feature() | {"properties": None}, r"properties: id: missing; add it"),
-        (feature(id="Big Place"), r"properties\.id: use lower-case letters"),
+        (feature(id="Big Place"), r"properties\.id: use 2 to 63 lower-case letters"),
         (feature(id=7), r"properties: id: input should be a valid string, got 7"),
         (feature(name=""), r"properties: name: "),
         (feature(name="  "), r"properties\.name: must be one line of printable text"),

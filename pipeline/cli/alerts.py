@@ -78,13 +78,14 @@ def import_(
     """
     from pipeline.nightly import verdicts
 
-    _record(home, verdicts.read(path, verdicts.Defaults(_by(by), _on(on))), as_json=as_json)
+    said = verdicts.read(path, verdicts.Defaults(_by(by), _on(on)))
+    _record(home, said, source=str(path), as_json=as_json)
 
 
-def _record(home: Path, said: tuple[Any, ...], *, as_json: bool) -> None:
+def _record(home: Path, said: tuple[Any, ...], *, source: str = "", as_json: bool) -> None:
     from pipeline.nightly import run, verdicts
 
-    result = verdicts.say(run.home(home).ledger, said)
+    result = verdicts.say(run.home(home).ledger, said, source=source)
     if as_json:
         options.print_json(result)
     else:

@@ -49,12 +49,12 @@ def _lines(item: "AoiStatus") -> list[tuple[str, str]]:
         return [*lines, ("last night", "none yet; run vanwatch nightly")]
     counts = ", ".join(f"{number} {status}" for status, number in (item.alerts or {}).items()) or "none"
     lines += [("last night", f"{item.last_night} ({item.catalog})"), ("alerts", counts)]
-    fresh = f"{item.newest_scene}, {item.fresh_days} days ago" if item.newest_scene else "none known"
+    fresh = f"{item.newest_scene}, {_days(item.fresh_days)} ago" if item.newest_scene else "none known"
     lines += [("newest scene", fresh), ("clear look", _seen(item))]
     if item.uncovered_km2:
         lines.append(("not covered", f"{item.uncovered_km2:.1f} km2: no catalogue lists a scene of this part of it"))
     for tile in item.blind_tiles[:MOST]:
-        lines.append(("blind", f"tile {tile.tile} for {tile.days} days"))
+        lines.append(("blind", f"tile {tile.tile} for {_days(tile.days)}"))
     if len(item.blind_tiles) > MOST:
         lines.append(("blind", f"and {len(item.blind_tiles) - MOST} tiles more"))
     if item.next_overpasses:
@@ -70,4 +70,8 @@ def _lines(item: "AoiStatus") -> list[tuple[str, str]]:
 def _seen(item: "AoiStatus") -> str:
     since = f"of half of it on or since {item.clear_on}" if item.clear_on else "of less than half of it so far"
     why = ", ".join(f"{number} {reason}" for reason, number in (item.why_blind or {}).items())
-    return f"{since} ({item.blind_days} days{'; since then ' + why if why else ''}); {item.blind_pct:.1f} % blind"
+    return f"{since} ({_days(item.blind_days)}{'; since then ' + why if why else ''}); {item.blind_pct:.1f} % blind"
+
+
+def _days(number: int | None) -> str:
+    return f"{number} day{'' if number == 1 else 's'}"

@@ -22,7 +22,7 @@ from pipeline.evaluate import detectability
 from pipeline.evaluate.detectability import Quiet, Report
 from pipeline.grid import Tile
 from pipeline.learn.planting import Wish
-from pipeline.nightly import deliver, injected, plan, run, state, workers
+from pipeline.nightly import deliver, injected, plan, state, watched, workers
 from pipeline.nightly.injected import PlantAnswer, PlantJob
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.run import Home
@@ -63,8 +63,8 @@ def measure(place: Home, name: str, as_of: date, options: Options) -> Report:
         SceneError: no look of the night is clear.
         ReadError: no tile could be read.
     """
-    aoi = _with_model(run.chosen_aois(place, [name])[0], options.model)
-    catalogs = run.catalogs_for(place, aoi, options.catalog)
+    aoi = _with_model(watched.aois(place.aois, place.configs, [name])[0], options.model)
+    catalogs = watched.catalogs(place.configs, aoi, options.catalog)
     deliver.check_model(place.weights, aoi)
     place.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=place.out) as folder:

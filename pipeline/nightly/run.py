@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from models.card import BUILT_IN
-from pipeline import aoi as areas
-from pipeline import config, deployment, disk
-from pipeline.aoi import Aoi
+from pipeline import deployment, disk
 from pipeline.bucket import Bucket
-from pipeline.catalog import search
-from pipeline.config import Catalog
 from pipeline.depot import Depot, Folder
 from pipeline.errors import ConfigError, StateError, VanwatchError
 from pipeline.ledger import database
@@ -41,18 +37,18 @@ from pipeline.nightly import (
     telling,
     typed,
     verdicts,
+    watched,
     workers,
 )
 from pipeline.nightly.plan import Desk
 from pipeline.nightly.state import Store
 from pipeline.nightly.telling import Sent
+from pipeline.nightly.watched import Watched
 from pipeline.nightly.workers import OnDask, Workers
 from pipeline.notify.groups import NOBODY, Groups
 from pipeline.publish import collection, index, sending
 
 log = logging.getLogger(__name__)
-Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
-"""An AOI, and its catalogues in fail-over order."""
 ALARM = 3
 """Exit code of a night that was done whole while an AOI is blind, or its catalogue silent, for longer than allowed."""
 BUILT_IN_WEIGHTS = BUILT_IN
@@ -166,43 +162,6 @@ class Report:
         return tuple(line for lines in last.values() for line in lines)
 
 
-def chosen_aois(place: Home, names: Sequence[str]) -> tuple[Aoi, ...]:
-    """The AOIs that a run is about, checked whole.
-
-    Raises:
-        ConfigError: an AOI, its profile or a name is wrong.
-    """
-    if not names:
-        enabled = tuple(item for item in areas.load_all(place.aois, place.configs) if item.enabled)
-        if not enabled:
-            raise ConfigError(f"{place.aois}: no AOI is enabled; set properties.enabled to true in one of them")
-        return enabled
-    files = [Path(name) for name in names if name.endswith((".geojson", ".json"))]
-    ids = [name for name in names if not name.endswith((".geojson", ".json"))]
-    found = [areas.load(path, place.configs) for path in files]
-    known = {item.id: item for item in areas.load_all(place.aois, place.configs)} if ids else {}
-    for name in ids:
-        if name not in known:
-            raise ConfigError(f"--aoi {name}: no such AOI in {place.aois}; there are: {', '.join(sorted(known))}")
-        found.append(known[name])
-    return tuple(found)
-
-
-def catalogs_for(place: Home, aoi: Aoi, override: str) -> tuple[tuple[str, Catalog], ...]:
-    """The catalogues of an AOI in fail-over order.
-
-    Raises:
-        ConfigError: a name is not in `catalogs.toml`.
-    """
-    path = place.configs / "catalogs.toml"
-    known = config.load_catalogs(path) if path.exists() else {}
-    names = [override] if override else list(aoi.profile.search.catalogs)
-    try:
-        return tuple(search.resolve(name, known) for name in names)
-    except ConfigError as err:
-        raise err if override else ConfigError(f"{aoi.path}: search.catalogs of its profile: {err}") from err
-
-
 def nightly(place: Home, as_of: date, options: Options, *, notify: bool = True) -> Report:
     """Run one night, and tell the groups of `configs/notify.toml` what is new.
 
@@ -236,13 +195,14 @@ def replay(place: Home, first: date, last: date, options: Options) -> Report:
     return over(place, days, options)
 
 
-def watched(place: Home, options: Options) -> list[Watched]:
+def checked(place: Home, options: Options) -> list[Watched]:
     """What a run is about, checked whole before anything is changed.
 
     Raises:
         InputError: an AOI, its profile, its model, a catalogue or a name is wrong.
     """
-    chosen = [(item, catalogs_for(place, item, options.catalog)) for item in chosen_aois(place, options.aois)]
+    named = watched.aois(place.aois, place.configs, options.aois)
+    chosen = [(item, watched.catalogs(place.configs, item, options.catalog)) for item in named]
     for item, _ in chosen:
         deliver.check_model(place.weights, item)
         deliver.land_of(item)
@@ -262,7 +222,7 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
         InputError: something that the user gave is wrong; nothing was changed.
     """
     allocation.keep_freed()
-    nights, chosen = sorted(days), watched(place, options)
+    nights, chosen = sorted(days), checked(place, options)
     with contextlib.ExitStack() as stack:
         # what the user named is tried before a folder is made
         crew = stack.enter_context(_connected(place, options)) if options.scheduler else None

@@ -14,7 +14,7 @@ from pipeline.ledger.database import Database
 from pipeline.ledger.health import Failure
 from pipeline.ledger.nights import Books
 from pipeline.ledger.overpasses import Overpass
-from pipeline.nightly import blindness, run
+from pipeline.nightly import blindness, run, watched
 from pipeline.nightly.run import Home
 
 
@@ -88,7 +88,7 @@ def read(place: Home, as_of: date, aois: Sequence[str]) -> Status:
         ConfigError: an AOI, its profile, a name or the database's URL is wrong.
         StateError: the database cannot be read.
     """
-    chosen = run.chosen_aois(place, aois)
+    chosen = watched.aois(place.aois, place.configs, aois)
     file = database.file_of(place.ledger)
     if file is not None and not file.exists():
         return Status(as_of, tuple(AoiStatus(item.id, None) for item in chosen))

@@ -55,12 +55,13 @@ def standing(ledger: Database, aoi: str, as_of: date) -> tuple[Said, ...]:
     )
 
 
-def say(url: str, said: tuple[Verdict, ...]) -> Recorded:
+def say(url: str, said: tuple[Verdict, ...], *, source: str = "") -> Recorded:
     """Put verdicts into the ledger, all or none.
 
     Args:
         url: of the ledger.
         said: the verdicts.
+        source: the file that they were read from, named where there is no such alert.
 
     Raises:
         ConfigError: there is no ledger, it does not answer or is damaged, or there is no such alert or verdict; nothing
@@ -71,10 +72,17 @@ def say(url: str, said: tuple[Verdict, ...]) -> Recorded:
         raise ConfigError(f"{place}: no such ledger, so there are no alerts yet; run a night first, or check --home")
     try:
         with database.opened(url) as ledger:
-            added = verdicts.record_verdicts(ledger, said)
+            added = _recorded(ledger, said, source)
     except StateError as err:
         raise ConfigError(str(err)) from err
     return Recorded(added, len(said) - added)
+
+
+def _recorded(ledger: Database, said: tuple[Verdict, ...], source: str) -> int:
+    try:
+        return verdicts.record_verdicts(ledger, said)
+    except ConfigError as err:
+        raise ConfigError(f"{source}: nothing was recorded: {err}" if source else str(err)) from err
 
 
 def read(path: Path, defaults: Defaults) -> tuple[Verdict, ...]:

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import dask
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.errors import ConfigError, SceneError, VanwatchError
+from pipeline.errors import ConfigError, SceneError, VanwatchError, WorkerError
 
 log = logging.getLogger(__name__)
 J = TypeVar("J")
@@ -171,6 +171,7 @@ def connect(
 
     Raises:
         ConfigError: the scheduler does not answer.
+        WorkerError: no worker could be started here; raised where they are first needed.
     """
     if scheduler is None and workers == 0:
         yield InProcess()
@@ -195,14 +196,18 @@ def _start(count: int, preload: list[str]) -> Any:
     from distributed import Client, LocalCluster
 
     _silence()
-    cluster = LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
-        silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
-        preload=preload,
-    )
+    try:
+        cluster = LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else port 8787 of all interfaces, for one run only
+            silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
+            preload=preload,
+        )
+    except (OSError, RuntimeError) as err:
+        remedy = "look at this machine's memory and limits, or run with --workers 0"
+        raise WorkerError(f"workers of this machine ({count}) could not be started: {err}; {remedy}") from err
     try:
         return Client(cluster)
     except BaseException:

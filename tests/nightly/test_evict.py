@@ -217,7 +217,7 @@ def test_nightly_lets_go_of_the_last_block_with_the_last_tile(
     place.state.mkdir()
     crew = Looking(place.state / "scratch" / "planted-world")
     with database.opened(place.ledger) as ledger:
-        (report,) = run._nights(place, world.nights[:1], run.watched(place, local), (crew, ledger, NOBODY))
+        (report,) = run._nights(place, world.nights[:1], run.checked(place, local), (crew, ledger, NOBODY))
     assert report.counts is not None
     assert len(crew.kept) == report.counts["tiles"] > 1
     assert crew.kept[0] > 0

@@ -20,7 +20,7 @@ from pipeline.ledger import database
 from pipeline.ledger.database import Database
 from pipeline.ledger.manifest import News
 from pipeline.ledger.nights import Books
-from pipeline.nightly import news, notify, run, telling
+from pipeline.nightly import news, notify, run, telling, watched
 from pipeline.nightly.telling import Sent
 from pipeline.notify.groups import Groups
 from tests.ledger.planted import WINDOW, a_night, day
@@ -62,7 +62,7 @@ class Desk:
         with self.ledger() as ledger:
             books = Books(ledger, AOI)
             before = books.load(day(number), scenes_since=day(number) - WINDOW)
-            (aoi,) = run.chosen_aois(self.place, ())
+            (aoi,) = watched.aois(self.place.aois, self.place.configs, ())
             done = a_night(before, number, owed=news.owed(self.groups.groups, aoi, happened))
             done.after.alerts[0].update(alert_record("VW-CAMP", status=self.status))
             books.commit(before, done)

@@ -191,8 +191,9 @@ def clearing_of(place: run.Home) -> str:
 def test_say_unknown_alert_among_known_ones_changes_nothing(first_night: run.Home) -> None:
     known = Verdict(clearing_of(first_night), "dismissed", "", "asha", date(2022, 3, 2))
     wrong = replace(known, alert_id=known.alert_id[:-1] + "2")
-    with pytest.raises(ConfigError, match=f"did you mean {known.alert_id}"):
-        verdicts.say(first_night.ledger, (known, wrong))
+    told = f"said.csv: nothing was recorded: {wrong.alert_id}: no such alert; did you mean {known.alert_id}"
+    with pytest.raises(ConfigError, match=told):
+        verdicts.say(first_night.ledger, (known, wrong), source="said.csv")
     assert verdicts.say(first_night.ledger, (known,)) == verdicts.Recorded(1, 0)
     assert verdicts.say(first_night.ledger, (known,)) == verdicts.Recorded(0, 1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError, ReadError, SceneError
+from pipeline.errors import ConfigError, ReadError, SceneError, WorkerError
 from pipeline.nightly import workers
 
 
@@ -53,6 +53,15 @@ def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tm
         outcomes = crew.run(die, [0, 1, 2], label="deaths")
     assert [o.result for o in outcomes] == [0, None, 2]
     assert "worker lost" in outcomes[1].error
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_are_told_in_one_line(tmp_path: Path) -> None:
+    with (
+        workers.connect(None, workers=1, scratch=tmp_path, preload=("no.such.module",)) as crew,
+        pytest.raises(WorkerError, match=r"workers of this machine \(1\) could not be started: .*--workers 0"),
+    ):
+        crew.run(square, [1], label="squares")
 
 
 def is_loaded(module: str) -> bool:

@@ -64,6 +64,6 @@ def test_add_id_that_is_taken_changes_nothing(home: Path, tmp_path: Path) -> Non
 
 
 def test_add_wrong_file_changes_nothing(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="use lower-case letters"):
+    with pytest.raises(ConfigError, match="use 2 to 63 lower-case letters"):
         watch.add(drawn(tmp_path, "Not An Id"), home)
     assert len(list((home / "aoi").iterdir())) == 5
