@@ -10,6 +10,7 @@ and a file is tried as often as the profile says.
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
@@ -20,7 +21,7 @@ from pipeline.config import Profile
 from pipeline.errors import ReadError, SceneError
 from pipeline.grid import Granule, Window
 from pipeline.scenes import digital, look, together
-from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.blocks import Reader
 from pipeline.scenes.files import Header
 from pipeline.schema import Inspected, Look, Part
 from pipeline.sensors import SENTINEL2
@@ -28,7 +29,7 @@ from pipeline.sensors import SENTINEL2
 _NAMES = (*(band.name for band in SENTINEL2.bands), SENTINEL2.classes.name)
 
 
-def read_looks(scenes: Sequence[Inspected], window: Window, *, store: BlockStore, profile: Profile) -> Iterator[Look]:
+def read_looks(scenes: Sequence[Inspected], window: Window, *, store: Reader, profile: Profile) -> Iterator[Look]:
     """Read scenes on one window; arguments, looks and errors are those of `look.read_look`."""
     begun: dict[str, Future[ReadError | None]] = {}
     try:
@@ -42,7 +43,7 @@ def read_looks(scenes: Sequence[Inspected], window: Window, *, store: BlockStore
         wait(begun.values())  # nobody reads any more when the last look is done
 
 
-def _begun(inspected: Inspected, around: Window, store: BlockStore) -> dict[str, Future[ReadError | None]]:
+def _begun(inspected: Inspected, around: Window, store: Reader) -> dict[str, Future[ReadError | None]]:
     """What is being read, by href."""
     return {
         asset.href: _pool().submit(_fetch, part, inspected.scene.granule, around, name, store)
@@ -53,7 +54,7 @@ def _begun(inspected: Inspected, around: Window, store: BlockStore) -> dict[str,
     }
 
 
-def _fetch(part: Part, granule: Granule, around: Window, name: str, store: BlockStore) -> ReadError | None:
+def _fetch(part: Part, granule: Granule, around: Window, name: str, store: Reader) -> ReadError | None:
     """What made a file unreadable; whatever else is wrong will be wrong again when the look is made."""
     with contextlib.suppress(SceneError, OSError):
         try:
@@ -63,20 +64,20 @@ def _fetch(part: Part, granule: Granule, around: Window, name: str, store: Block
     return None
 
 
-class _Tried(BlockStore):
-    """A store that tries no file again which could not be read just now; all else is done, and counted, by another."""
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A reader that tries no file again which could not be read just now; all else is done by another."""
 
-    def __init__(self, store: BlockStore, failed: Mapping[str, ReadError]) -> None:
-        super().__init__(store.folder, store.rules)
-        self._store, self._failed = store, failed
+    reader: Reader
+    failed: Mapping[str, ReadError]
 
     def header(self, href: str, signer: str) -> Header:
-        if href in self._failed:
-            raise self._failed[href]
-        return self._store.header(href, signer)
+        if href in self.failed:
+            raise self.failed[href]
+        return self.reader.header(href, signer)
 
     def read(self, href: str, signer: str, window: Window) -> NDArray[Any]:
-        return self._store.read(href, signer, window)
+        return self.reader.read(href, signer, window)
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,16 @@ class Stats:
     """Attempts that failed; most are followed by one that does not."""
     failed_reads: int = 0
     """Reads given up after all attempts, each a `ReadError`."""
+
+
+class Reader(Protocol):
+    """Serves what stands in files; errors of both are those of `BlockStore`."""
+
+    def header(self, href: str, signer: str) -> Header:
+        """What the file says about itself."""
+
+    def read(self, href: str, signer: str, window: Window) -> NDArray[Any]:
+        """(y, x): the digital numbers of a window, in pixels of the file."""
 
 
 @dataclass(frozen=True, slots=True)

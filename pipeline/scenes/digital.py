@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import SceneError
 from pipeline.grid import RESOLUTION_M, Granule, Window
 from pipeline.scenes import resample
-from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.blocks import BlockStore, Reader
 from pipeline.scenes.files import Header
 from pipeline.schema import Part
 
@@ -53,7 +53,7 @@ class _Place:
     step: int
 
 
-def read_band(part: Part, granule: Granule, window: Window, band: str, store: BlockStore) -> Placed | None:
+def read_band(part: Part, granule: Granule, window: Window, band: str, store: Reader) -> Placed | None:
     """Read what a window needs of one band, at the file's own resolution.
 
     Args:
@@ -116,7 +116,7 @@ def release(part: Part, granule: Granule, window: Window, needed: Sequence[Windo
         store.release(asset.href, _on_file(window, place), [_on_file(other, place) for other in needed])
 
 
-def extent(part: Part, granule: Granule, band: str, store: BlockStore) -> Window | None:
+def extent(part: Part, granule: Granule, band: str, store: Reader) -> Window | None:
     """The part of the granule grid that a band's file covers; None if the part lacks the band.
 
     Raises:

@@ -21,7 +21,7 @@ from pipeline import config, schema
 from pipeline.errors import ReadError, SceneError
 from pipeline.grid import Granule, Window
 from pipeline.scenes import resample, together
-from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.blocks import Reader
 from pipeline.scenes.digital import Placed
 from pipeline.scenes.together import Finder
 from pipeline.schema import Inspected, Look, Part, Reason, Shift
@@ -47,7 +47,7 @@ class _Raw:
     """(y, x): all 10 m bands and the class are there."""
 
 
-def read_look(inspected: Inspected, window: Window, *, store: BlockStore, profile: config.Profile) -> Look:
+def read_look(inspected: Inspected, window: Window, *, store: Reader, profile: config.Profile) -> Look:
     """Read one scene on one window.
 
     Args:
@@ -99,7 +99,7 @@ def _margin(shift: Shift, rules: config.Mask) -> int:
     return grow + move
 
 
-def _assembled(inspected: Inspected, window: Window, store: BlockStore) -> tuple[_Raw, bool]:
+def _assembled(inspected: Inspected, window: Window, store: Reader) -> tuple[_Raw, bool]:
     """The parts laid over each other, the first that observed a pixel wins; and whether one could not be read."""
     raw: _Raw | None = None
     failed = False
@@ -126,7 +126,7 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
     )
 
 
-def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> _Raw:
+def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: Reader) -> _Raw:
     classes_band = SENTINEL2.classes.name
     find = together.finder(part, granule, (window, window.grown(_UPSAMPLING_PX)), store, (*BANDS, classes_band))
     values = _bands(part, offset_dn, window, find)
@@ -137,7 +137,7 @@ def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, sto
     return _Raw(values, classes, observed)
 
 
-def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, store: BlockStore) -> NDArray[np.float32]:
+def read_bands(part: Part, offset_dn: int, granule: Granule, window: Window, store: Reader) -> NDArray[np.float32]:
     """Read the bands of a part on a window of the 10 m grid.
 
     Args:

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.errors import SceneError
 from pipeline.grid import Granule, Window
 from pipeline.scenes import digital, look
-from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.blocks import Reader
 from pipeline.schema import Part, Reason, Scene
 from pipeline.sensors import SENTINEL2
 
@@ -85,7 +85,7 @@ def _spread(found: list[Window]) -> list[Window]:
     return [found[index] for index in taken]
 
 
-def read_samples(scene: Scene, windows: Sequence[Window], *, store: BlockStore) -> Samples:
+def read_samples(scene: Scene, windows: Sequence[Window], *, store: Reader) -> Samples:
     """Read blue, red, near and short-wave infrared and the classification on the sample windows.
 
     Raises:
@@ -116,7 +116,7 @@ def reflectance(samples: Samples, offsets_dn: Sequence[int]) -> NDArray[np.float
     return values
 
 
-def _read_part(part: Part, granule: Granule, windows: Sequence[Window], store: BlockStore) -> PartSamples:
+def _read_part(part: Part, granule: Granule, windows: Sequence[Window], store: Reader) -> PartSamples:
     values = np.zeros((len(windows), len(BANDS), WINDOW_PX, WINDOW_PX), np.uint16)
     reason = np.zeros((len(windows), WINDOW_PX, WINDOW_PX), np.uint8)
     for place, window in enumerate(windows):

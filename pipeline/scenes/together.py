@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from pipeline.grid import Granule, Window
 from pipeline.scenes import digital, handles
-from pipeline.scenes.blocks import BlockStore
+from pipeline.scenes.blocks import Reader
 from pipeline.scenes.digital import Placed
 from pipeline.schema import Part
 from pipeline.sensors import SENTINEL2
@@ -21,7 +21,7 @@ Finder = Callable[[str], Placed | None]
 
 
 def finder(
-    part: Part, granule: Granule, windows: tuple[Window, Window], store: BlockStore, names: tuple[str, ...]
+    part: Part, granule: Granule, windows: tuple[Window, Window], store: Reader, names: tuple[str, ...]
 ) -> Finder:
     """Read the files of a part.
 
