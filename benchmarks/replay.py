@@ -2,7 +2,8 @@
 
 In: the corner of the granule, in which four scenes lie. Out: a table. Each night has one new look of one tile of
 1024 px, by turns of a scene in which changes were planted and of a clouded one; so alerts open, are confirmed, grow old
-and are still watched at the end. All in one process, so that its CPU seconds are those of the night. Half an hour.
+and are still watched at the end. A second home is then begun, and its nights and the last of the first one are run in
+turn, in one process, whose CPU seconds are those of the night. Half an hour.
 """
 
 import argparse
@@ -11,9 +12,10 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from pipeline.nightly import run
 FOLDER = Path("build/bench")
 NIGHTS = 300
 EARLY, GROUP = 3, 20
-"""The nights from the third on are compared with the last ones, so many each."""
+"""The nights from the third on of a young home are compared with the last ones of an old one, so many each."""
 SIDE = 1024
 PLANTED, CLOUDED = -1, 0
 """Scenes of the material; one look in four is the clouded one."""
@@ -49,19 +51,23 @@ class Night:
 
 
 def main() -> None:
-    """Replay, print; nights that were replayed before are not kept."""
+    """Replay, print; what was replayed before is not kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the granule is kept and the home is made")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the granule is kept and the homes are made")
     parser.add_argument("--nights", type=int, default=NIGHTS)
     chosen = parser.parse_args()
-    found = []
-    for night in replayed(material.built(chosen.folder, small=True), chosen.folder / "replay", chosen.nights):
-        found.append(night)
-        print(
-            f"{len(found):4d} {night.day}: {night.cpu_s:.2f} s cpu, {night.wall_s:.2f} s, {night.alerts} alerts",
-            flush=True,
-        )
-    print("\n".join(table(found)))
+    whole, folder = material.built(chosen.folder, small=True), chosen.folder / "replay"
+    old, young = (replayed(whole, folder / name, chosen.nights) for name in ("old", "young"))
+    before = [*_shown(islice(old, chosen.nights - GROUP)), *_shown(islice(young, EARLY - 1))]
+    pairs = list(zip(_shown(islice(young, GROUP)), _shown(old), strict=True))
+    print("\n".join(table([pair[0] for pair in pairs], [pair[1] for pair in pairs], before[0])))
+
+
+def _shown(nights: Iterable[Night]) -> Iterator[Night]:
+    for night in nights:
+        told = f"{night.day}: {night.cpu_s:.2f} s cpu, {night.wall_s:.2f} s, {night.alerts} alerts"
+        print(told, flush=True)
+        yield night
 
 
 def replayed(whole: Material, folder: Path, nights: int) -> Iterator[Night]:
@@ -101,14 +107,14 @@ def items(of_material: Sequence[dict[str, Any]], nights: int) -> list[dict[str, 
     return made
 
 
-def table(found: Sequence[Night]) -> Iterator[str]:
-    """First against last nights; those that built a normal are left out."""
-    usual = [night for night in found[EARLY - 1 :] if night.stages.get("normal", 0) < _building(found)]
-    early, late = (_medians(group) for group in (usual[:GROUP], usual[-GROUP:]))
+def table(young: Sequence[Night], old: Sequence[Night], first: Night) -> Iterator[str]:
+    """Medians; nights that took half as long as the first one to build a normal are left out."""
+    most = first.stages["normal"] / 2
+    early, late = (_medians([n for n in group if n.stages.get("normal", 0) < most]) for group in (young, old))
     yield f"| median of {GROUP} nights | from night {EARLY} | the last | ratio |"
     yield "|---|---:|---:|---:|"
-    for name, first in early.items():
-        yield f"| {name} | {first:.2f} | {late[name]:.2f} | {late[name] / first if first else float('nan'):.2f} |"
+    for name, value in early.items():
+        yield f"| {name} | {value:.2f} | {late[name]:.2f} | {late[name] / value if value else float('nan'):.2f} |"
 
 
 def _medians(nights: Sequence[Night]) -> dict[str, float]:
@@ -119,11 +125,6 @@ def _medians(nights: Sequence[Night]) -> dict[str, float]:
         for night in nights
     ]
     return {name: statistics.median(values.get(name, 0.0) for values in told) for name in told[0]}
-
-
-def _building(found: Sequence[Night]) -> float:
-    """Seconds of the stage `normal` beyond which a night built one: half of what the first one took."""
-    return found[0].stages["normal"] / 2
 
 
 def _corner(whole: Material) -> dict[str, Any]:
