@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +24,7 @@ from pipeline import disk, grid
 from pipeline.errors import ConfigError, PartError
 from pipeline.nightly import run
 from pipeline.publish import cogs
-from pipeline.simulate import scenes, serve
+from pipeline.simulate import known, scenes, serve
 
 log = logging.getLogger(__name__)
 FIRST_NIGHT = date(2022, 3, 1)
@@ -81,6 +82,7 @@ def run_demo(out: Path, *, seed: int, workers: int | None, preset: str = "demo")
     with cogs.telling(out):
         built = scenes.build(out / "world", seed=seed, start=FIRST_NIGHT, preset=preset)
     shutil.copy(built.aoi, home.aois / built.aoi.name)
+    tell_land(home, built.layers)
     with serve.serve(built.items) as url:
         print(f"2 of 3  serving it as a STAC API on {url}, running {len(built.nights)} nights ...", file=sys.stderr)
         point_to(home, url)
@@ -128,6 +130,17 @@ def prepare(out: Path) -> run.Home:
     for name in ("demo.toml", "catalogs.toml"):
         shutil.copy(CONFIGS / name, out / "configs" / name)
     return run.home(out)
+
+
+def tell_land(home: run.Home, layers: Sequence[known.Layer]) -> None:
+    """Let the profile `demo` name what is known of the land."""
+    folder = home.configs / "land"
+    with (home.configs / "demo.toml").open("a", encoding="utf-8") as profile:
+        for layer in layers:
+            scenes.saved(folder / layer.file, layer.content)
+            entry = {"name": layer.name, "file": f"land/{layer.file}", "role": layer.role, "label": "name"}
+            lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in entry.items())
+            profile.write(f"\n[[context]]\n{lines}\n")
 
 
 def point_to(home: run.Home, url: str) -> None:

@@ -22,6 +22,8 @@ from pipeline.errors import ConfigError, SceneError, VanwatchError, WorkerError
 log = logging.getLogger(__name__)
 J = TypeVar("J")
 R = TypeVar("R")
+_PATIENCE_S = 20
+"""A scheduler that does not answer for so long is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def _client(scheduler: str) -> Any:
 
     _silence()
     try:
-        return Client(scheduler, timeout="20s")
+        return Client(scheduler, timeout=_PATIENCE_S)
     except (OSError, ValueError) as err:
         raise ConfigError(f"--scheduler {scheduler}: no Dask scheduler answers there ({err})") from err
 

@@ -165,7 +165,7 @@ def _built(layout: Layout, raster: Raster, layers: Layers) -> tuple[NDArray[np.i
     transform = Affine(raster.pixel_m, 0, raster.left_m, 0, raster.pixel_m, raster.top_m)
     yard = features.rasterize([layout.yards], raster.shape, transform=transform, dtype="uint8")
     cover[(yard > 0) & (cover != Cover.RIVER)] = Cover.YARD
-    things = (*layout.roads, *layout.roofs)
+    things = (*((road.surface, road.ground) for road in layout.roads), *layout.roofs)
     drawn = features.rasterize(
         [(shape, index + 1) for index, (_, shape) in enumerate(things)],
         raster.shape,

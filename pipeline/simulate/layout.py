@@ -18,6 +18,20 @@ ROOFS = ("roof_tile", "roof_tile", "roof_metal", "roof_thatch", "roof_rusty", "c
 
 
 @dataclass(frozen=True, slots=True)
+class Road:
+    """A road that was there before."""
+
+    surface: str
+    line: shapely.LineString
+    width_m: float
+
+    @property
+    def ground(self) -> BaseGeometry:
+        """What it covers."""
+        return self.line.buffer(self.width_m / 2, quad_segs=4)
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The man-made and the wet."""
 
@@ -29,8 +43,8 @@ class Layout:
     """The trodden ground of the village."""
     roofs: tuple[tuple[str, Polygon], ...]
     """Surface and outline of each building."""
-    roads: tuple[tuple[str, BaseGeometry], ...]
-    """Surface and ground of each existing road, the widest last."""
+    roads: tuple[Road, ...]
+    """Existing roads, the widest last."""
     river_m: NDArray[np.float64]
     """(n, 2) row and column of the river's middle, every 20 m southwards."""
     river_half_m: float
@@ -84,9 +98,7 @@ def _houses(yards: BaseGeometry, rng: np.random.Generator) -> list[tuple[str, Po
     return houses
 
 
-def _roads(
-    village: tuple[float, float], height_m: float, width_m: float, rng: np.random.Generator
-) -> list[tuple[str, BaseGeometry]]:
+def _roads(village: tuple[float, float], height_m: float, width_m: float, rng: np.random.Generator) -> list[Road]:
     """An asphalt road from north to south through the village, and earth roads into the forest."""
     row, col = village
     ends = [
@@ -107,7 +119,7 @@ def _roads(
             [(0.0, rng.uniform(0.5, 0.7) * width_m), (row, col), (height_m, rng.uniform(0.4, 0.6) * width_m)],
         ),
     ]
-    return [(surface, _bent(points, rng).buffer(width / 2, quad_segs=4)) for surface, width, points in ends]
+    return [Road(surface, _bent(points, rng), width) for surface, width, points in ends]
 
 
 def _bent(points: list[tuple[float, float]], rng: np.random.Generator) -> shapely.LineString:

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping
 
-from pipeline.simulate import optics, plan, presets, products, region, sky, world
+from pipeline.simulate import known, optics, plan, presets, products, region, sky, world
 from pipeline.simulate.land import Ground
 from pipeline.simulate.noise import Raster
 from pipeline.simulate.plan import Acquisition
@@ -36,6 +36,8 @@ class Built:
     nights: tuple[date, ...]
     """Days of the new acquisitions, oldest first."""
     start: date
+    layers: tuple[known.Layer, ...] = ()
+    """What is known of the land."""
 
 
 def build(
@@ -70,6 +72,7 @@ def build(
         aoi=saved(folder / "aoi.geojson", aoi_feature(place)),
         nights=tuple(new),
         start=start,
+        layers=known.layers(planted, place),
     )
 
 

@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError
 from pipeline.ledger import database, tables
 from pipeline.ledger.manifest import Manifest
 from pipeline.ledger.nights import Books
-from pipeline.nightly import run, status
+from pipeline.nightly import run, status, workers
 from pipeline.simulate import serve
 from tests import postgres
 from tests.nightly import pgstac
@@ -249,10 +249,10 @@ def test_over_database_that_does_not_answer_is_wrong_input_and_changes_nothing(
     assert not place.out.exists()
 
 
-@pytest.mark.slow
 def test_over_scheduler_that_does_not_answer_changes_nothing(
-    world: World, make_home: MakeHome, local: run.Options
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workers, "_PATIENCE_S", 2)
     place = make_home()
     with pytest.raises(ConfigError, match=r"--scheduler tcp://127\.0\.0\.1:1"):
         run.nightly(place, world.nights[0], replace(local, scheduler="tcp://127.0.0.1:1"))

@@ -137,8 +137,8 @@ def test_connect_runs_on_a_scheduler_address(tmp_path: Path) -> None:
             process.wait(20)
 
 
-@pytest.mark.slow
-def test_connect_to_a_silent_scheduler_names_the_option(tmp_path: Path) -> None:
+def test_connect_to_a_silent_scheduler_names_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_PATIENCE_S", 2)
     with (
         pytest.raises(ConfigError, match=r"--scheduler tcp://127\.0\.0\.1:1"),
         workers.connect("tcp://127.0.0.1:1", workers=None, scratch=tmp_path),
