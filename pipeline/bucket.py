@@ -111,6 +111,9 @@ class Bucket:
                 obstore.head(self.client(), self.key(name))
         except FileNotFoundError:
             return False
+        except OSError as err:
+            why = f"not readable ({err.strerror or err}); check that the object store answers"
+            raise StateError(f"{self}/{name}: {why}") from err
         return True
 
     def names(self) -> tuple[str, ...]:

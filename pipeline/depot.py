@@ -29,7 +29,11 @@ class Depot(Protocol):
         """
 
     def exists(self, name: str) -> bool:
-        """True if there is such a file."""
+        """True if there is such a file.
+
+        Raises:
+            StateError: the store does not answer.
+        """
 
     def names(self) -> tuple[str, ...]:
         """All files, in whatever folder below, sorted.

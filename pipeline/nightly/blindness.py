@@ -97,8 +97,12 @@ def watched(night: Night, books: Books) -> Night:
 
 
 def clear_days(night: Night) -> dict[str, dict[str, int]]:
-    """Tile to its pixels by day of their last clear look; a tile that failed tonight stays as it was."""
-    return night.before.clear_days | {answer.tile.key: answer.clear_days for answer in night.answers}
+    """Tile to its pixels by day of their last clear look; a tile that failed tonight stays as it was.
+
+    Tiles that an outline drawn anew has left count no more.
+    """
+    known = night.before.clear_days | {answer.tile.key: answer.clear_days for answer in night.answers}
+    return {tile.key: known[tile.key] for tile in night.plan.tiles if tile.key in known}
 
 
 def half_seen_since(tiles: Iterable[Mapping[str, int]]) -> date | None:

@@ -116,7 +116,8 @@ def publish(found: Night, *, out: Path, weights: Path) -> Published:
     earlier = tuple(record.from_record(values) for values in found.before.alerts)
     card = card_of(weights, aoi)
     alerts = _alerts(found, verdicts.apply(earlier, found.said), model=card.model_id)
-    tiles = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
+    files_of = found.before.tiles | {answer.tile.key: answer.arrays for answer in found.answers}
+    tiles = {tile.key: files_of[tile.key] for tile in found.plan.tiles if tile.key in files_of}
     counts = _counts(found, alerts)
     land = land_of(aoi)
     rated = surroundings.rate(alerts, earlier, land)

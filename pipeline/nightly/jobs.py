@@ -63,11 +63,12 @@ def eviction(desk: Desk, jobs: Sequence[TileJob], *, weights: Path) -> evict.Evi
 
 
 def _scenes_for(tile: Tile, tonight: Plan, before: state.Manifest) -> tuple[Inspected, ...]:
-    """Tonight's scenes; of those that are tried again, only the tiles that had failed."""
+    """Tonight's scenes; of those that are tried again, only the tiles that had failed, unless the day is forgotten."""
     chosen = []
     for inspected in tonight.new.get(tile.granule, ()):
         earlier = before.ledger.get(inspected.scene.scene_id, {}).get("failed_tiles")
-        if earlier is None or tile.key in earlier:
+        forgotten = (tile.granule, inspected.scene.sensed.date()) in tonight.again
+        if earlier is None or forgotten or tile.key in earlier:
             chosen.append(inspected)
     return tuple(chosen)
 
@@ -78,8 +79,7 @@ def with_failures(tonight: Plan, outcomes: Sequence[Outcome[TileJob, TileAnswer]
     for outcome in outcomes:
         for inspected in outcome.job.new:
             key = inspected.scene.scene_id
-            lost = outcome.result is None or outcome.result.seen.get(key, {}).get("failed", 0) > 0
-            if lost:
+            if outcome.result is None or key in outcome.result.unread:
                 ledger[key].setdefault("failed_tiles", []).append(outcome.job.tile.key)
                 ledger[key]["state"] = "partly"
     return ledger

@@ -51,12 +51,15 @@ def write(
     answered = {answer.tile.key for answer in sources.answers}
     with rasters.Mosaics(folder, layers, sources.plan.tiles) as target:
         for tile in sources.plan.tiles:
+            normal = _normal(sources, tile) if known is None or read.wants(tile) else None
             try:
                 ready = drawn.take(sources.desk.scratch, tile) if tile.key in answered else None
-                values = _values(sources, (tile, tiles.get(tile.key)), ready, read, draw_before=known is None)
+                values = _values(sources, (tile, tiles.get(tile.key)), ready, read, normal)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
                 values = {"seen": drawn.unseen(tile)}
+            if normal is not None and known is None:  # whatever became of the tile: it is not drawn again next night
+                values = values | {BEFORE: drawn.before(tile, normal)}
             for name, layer in values.items():
                 target.add(name, tile, layer)
     if not made_of:
@@ -69,24 +72,25 @@ def _values(
     what: tuple[Tile, str | None],
     ready: dict[str, NDArray[Any]] | None,
     read: Readings,
-    *,
-    draw_before: bool,
+    normal: Normal | None,
 ) -> dict[str, NDArray[Any]]:
     """What a tile shows; its arrays are read only where something is told of them, or its task has drawn nothing."""
     tile, file = what
     if file is None:
         return {"seen": drawn.unseen(tile)}
-    wanted = read.wants(tile)
-    normal = _normal(sources, tile) if wanted or draw_before else None
-    if wanted or ready is None:
+    if ready is None or read.wants(tile):
         layers = task.read_layers(sources.desk.store.arrays, file, tile.window.shape)
         read.add(tile, layers, normal)
         ready = ready or drawn.tonight(tile, layers.evidence, layers.latest, sources.desk.as_of)
-    return ready | ({BEFORE: drawn.before(tile, normal)} if normal is not None and draw_before else {})
+    return ready
 
 
 def _normal(sources: Sources, tile: Tile) -> Normal | None:
-    return readings.normal_of(tile, sources.desk.store, sources.plan.anchor, sources.desk.aoi.profile)
+    try:
+        return readings.normal_of(tile, sources.desk.store, sources.plan.anchor, sources.desk.aoi.profile)
+    except StateError as err:
+        log.warning("%s", err)
+        return None
 
 
 def _made_of(sources: Sources) -> str:

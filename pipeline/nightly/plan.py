@@ -155,11 +155,9 @@ def _touches(aoi: Aoi, granule: Granule) -> bool:
 
 
 def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
-    if not before.granules:
-        return False
-    granules = [grid.granule(name) for name in before.granules]
-    tiles = tiles_of(desk.aoi, granules)
-    if not all(_reference(desk.store, g, anchor, _windows(g, tiles)).exists for g in granules):
+    tiles = tiles_of(desk.aoi, [grid.granule(name) for name in before.granules])
+    granules = {tile.granule for tile in tiles}  # an outline drawn anew may have left some
+    if not tiles or not all(_reference(desk.store, g, anchor, _windows(g, tiles)).exists for g in granules):
         return False
     keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles)
     return keep.all_kept(desk.store.normals, keys)

@@ -110,11 +110,14 @@ def opened(folder: Path) -> Opened:
 
 
 def _part(folder: Path, told: dict[str, Any]) -> OpenedPart:
-    window, looks = Window(*told["window"]), tuple(told["looks"])
+    window, looks = Window(*(int(number) for number in told["window"])), tuple(told["looks"])
+    halo_px = int(told["halo_px"])
+    if not 0 <= 2 * halo_px < min(window.shape):
+        raise ValueError(f"halo_px {halo_px} in a window of {window.shape}")
     return OpenedPart(
         granule=grid.granule(folder.name),
         window=window,
-        halo_px=int(told["halo_px"]),
+        halo_px=halo_px,
         looks=looks,
         seam=shapely.from_wkb(told["seam"]),
         folder=folder,
@@ -133,7 +136,7 @@ def _kept(folder: Path, window: Window, looks: int) -> dict[str, NDArray[Any]]:
     asked = _asked(window, looks)
     most_bytes = sum(_HEADER_BYTES + dtype.itemsize * math.prod(shape) for dtype, shape in asked.values())
     kept = state.load_arrays(Folder(folder), "evidence.npz", foreign_bytes=most_bytes, remedy=_REMEDY)
-    lost = [name for name in ("own", "marks") if name not in kept]
+    lost = [name for name in (asked if looks else ("own", "marks")) if name not in kept]
     wrong = [name for name in kept if name != "marks" and (kept[name].dtype, kept[name].shape) != asked.get(name)]
     if lost or wrong or not _fit(kept["marks"], window):
         what = ", ".join([*lost, *wrong]) or "marks"

@@ -155,9 +155,11 @@ def load_arrays(
     """
     try:
         with depot.reading(file) as handle, zipfile.ZipFile(handle) as archive:
-            told = sum(member.file_size for member in archive.infolist())  # no member gives more than it tells
+            told = sum(member.file_size for member in archive.infolist())  # no more of a member is read than it tells
             if foreign_bytes is not None and told > foreign_bytes:
                 raise ValueError(f"its arrays would take {told} bytes, {foreign_bytes} is the most")
+            if {member.compress_type for member in archive.infolist()} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise ValueError("packed otherwise than by this project")
             foreign = foreign_bytes is not None
             return {name.rpartition(".")[0]: _read(archive, name, foreign) for name in archive.namelist()}
     except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
@@ -165,7 +167,9 @@ def load_arrays(
 
 
 def _read(archive: zipfile.ZipFile, name: str, foreign: bool) -> NDArray[Any]:
-    content = archive.read(name)
+    with archive.open(name) as packed_member:
+        content = packed_member.read(archive.getinfo(name).file_size)  # without a size all would be unpacked first
+        packed_member.read(1)  # at the end its checksum is compared
     member = io.BytesIO(content)
     np.lib.format.read_magic(member)
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)

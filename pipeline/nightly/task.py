@@ -21,6 +21,7 @@ from pipeline.depot import Depot
 from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
+from pipeline.errors import ReadError, StateError
 from pipeline.grid import Tile, Window
 from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch, state
 from pipeline.nightly.latest import Latest
@@ -91,6 +92,8 @@ class TileAnswer:
     """Scene day of the last clear look, or an empty text for never, to pixels that the tile answers for."""
     seen: dict[str, dict[str, int]]
     """Scene id to pixels by reason, over the pixels that the tile answers for."""
+    unread: frozenset[str]
+    """Ids of scenes of which something around the tile could not be read: their looks count for nothing yet."""
     seconds: dict[str, float]
     """Where the time went."""
     blocks: dict[str, int]
@@ -121,6 +124,7 @@ def run(job: TileJob) -> TileAnswer:
     before, spool = layers.evidence, crops.Spool(blockstore.folder / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
+    unread: set[str] = set()
     inner = near(job.tile, network.halo_px)
     for raw in ahead.read_looks(job.new, normal.window, store=blockstore, profile=job.profile):
         clock.lap("read")
@@ -130,6 +134,7 @@ def run(job: TileJob) -> TileAnswer:
         seen[raw.scene.scene_id] = _reasons(core, owned)
         if (seen_look.reason == Reason.FAILED).any():  # tried again another night, so it must not count twice
             layers = replace(layers, latest=latest.blinded(layers.latest, core))
+            unread.add(raw.scene.scene_id)
             continue
         trust = opinion.trust(raw, seen_look, job.tile.window, job.profile.evidence)
         found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network, trust=trust)
@@ -165,6 +170,7 @@ def run(job: TileJob) -> TileAnswer:
         blind=_blind(layers, owned, job),
         clear_days=_clear_days(layers, owned),
         seen=seen,
+        unread=frozenset(unread),
         seconds=clock.seconds,
         blocks=stats,
     )
@@ -181,21 +187,31 @@ def around(tile: Tile, halo_px: int) -> Window:
 
 
 def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> Normal:
-    """The tile's normal: the kept one, or a new one that is kept unless a read failed."""
+    """The tile's normal: the kept one, or a new one that is kept unless a read failed, or there was no history.
+
+    Raises:
+        ReadError: there are looks and nothing to compare them with, since no history could be read.
+        StateError: the kept one is of another size, as after a model's folder has changed; it is built anew next night.
+    """
     key = normal_key(job.tile, job.anchor, job.profile)
     kept = keep.load(job.store.normals, key)
     if kept is not None and kept.window == window:
         return kept
+    if kept is not None and not job.history:
+        keep.drop(job.store.normals, key)
+        raise StateError(f"{job.store.normals}/{key}: covers {kept.window}, not {window}; it is built anew next night")
+    if job.new and not job.history:
+        raise ReadError(f"{job.tile.key}: no normal, since no history could be read; tonight's looks are tried again")
     looks = list(ahead.read_looks(job.history, window, store=blockstore, profile=job.profile))
     built = composite.build(looks, granule=job.tile.granule, window=window, anchor=job.anchor, rules=job.profile.normal)
-    if not any((item.reason == Reason.FAILED).any() for item in looks):
+    if looks and not any((item.reason == Reason.FAILED).any() for item in looks):
         keep.save(job.store.normals, key, built)
     return built
 
 
 def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
     """Name of a kept normal: another one as soon as its format, its size or a rule that shapes it changes."""
-    shaping = (profile.normal, profile.mask, profile.register_)
+    shaping = (profile.normal, profile.mask, profile.register_, profile.detect)  # the model decides what lies around
     rules = "|".join((str(keep.FORMAT), str(tile.window.shape), *(part.model_dump_json() for part in shaping)))
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 

@@ -28,6 +28,8 @@ from pipeline.nightly.rebuild import Opened, OpenedPart
 from pipeline.publish import geojson, packs
 
 _MARK_TOLERANCE = 1e-4
+_DAMAGED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What other values than a pack's own may lead to, whoever has written them."""
 _FIGURES = ("area_m2", "length_m", "width_m", "confidence", "hits", "looks", "z", "log_odds")
 
 
@@ -83,6 +85,8 @@ def verify(out: Path, alert_id: str, *, weights: Path, night: date | None = None
         findings += _code(pack)
     except VanwatchError as err:  # a pack so damaged that it cannot be opened: said like any other difference
         findings.append(Finding("pack", False, str(err)))
+    except _DAMAGED as err:
+        findings.append(Finding("pack", False, f"{folder}: damaged ({err!r:.120}); restore it from a backup"))
     return Verification(alert_id, folder.parents[2].name, str(folder), tuple(findings))
 
 
@@ -117,7 +121,10 @@ def _files(folder: Path) -> Iterator[Finding]:
     for line in lines:
         yield Finding("file", False, line)
     run = folder.parents[1] / "run.json"
-    told = packs.read_values(run).get("packs", {}).get(folder.name) if run.is_file() else None
+    try:
+        told = packs.read_values(run)["packs"][folder.name] if run.is_file() else None
+    except (VanwatchError, LookupError, TypeError):
+        told = None
     if told is None:
         yield Finding("manifest", None, "no run.json beside the pack says what its fingerprint was")
     else:

@@ -70,6 +70,16 @@ def load(depot: Depot, key: str) -> Normal | None:
         raise StateError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
 
 
+def drop(depot: Depot, key: str) -> None:
+    """Remove a normal, if one is kept under the key.
+
+    Raises:
+        ValueError: the key cannot be a file name.
+        WriteError: the system or the store refused.
+    """
+    depot.delete([_name(key)])
+
+
 def fingerprint(depot: Depot, key: str) -> str:
     """What tells one normal's arrays from another's, without reading them: their checksums; empty if there is none."""
     try:

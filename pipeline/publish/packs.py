@@ -103,7 +103,7 @@ def read_values(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise StateError(f"{path}: not readable ({err}); restore it from a backup") from err
 
 

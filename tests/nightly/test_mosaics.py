@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from shapely import box
 
 from pipeline import grid
-from pipeline.nightly import drawn, run
+from pipeline.depot import Depot
+from pipeline.errors import WriteError
+from pipeline.nightly import drawn, run, task
 from pipeline.publish import rasters
 from tests.nightly.planted import World
 
@@ -47,6 +50,26 @@ def test_before_of_the_same_normals_is_the_file_of_the_night_before_and_else_mad
     [third] = nights(place, world, 2)
     assert (third / "before.tif").read_bytes() == content
     assert not os.path.samefile(second / "before.tif", third / "before.tif")
+
+
+def test_before_shows_a_tile_whose_first_night_failed_after_its_normal_was_kept(
+    world: World, make_home: Callable[..., run.Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, refused = task.save_layers, list[str]()
+
+    def once_full(depot: Depot, file: str, layers: task.Layers) -> None:
+        if not refused:
+            refused.append(file)
+            raise WriteError("full for a moment")
+        save(depot, file, layers)
+
+    place, control = make_home(), make_home()
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "save_layers", once_full)
+        assert run.nightly(place, world.nights[0], run.Options(catalog=str(world.items), workers=0)).exit_code == 1
+    nights(control, world, 0)
+    [found], [wanted] = nights(place, world, 1), nights(control, world, 1)
+    assert (found / "before.tif").read_bytes() == (wanted / "before.tif").read_bytes()
 
 
 def facts(folder: Path) -> dict[str, object]:

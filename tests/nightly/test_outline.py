@@ -15,23 +15,32 @@ from pipeline.nightly import latest, run, task
 from tests.nightly.planted import World
 
 
-def redraw(place: run.Home, world: World, share: float) -> None:
-    """Let the AOI be the world, shrunk towards its south-west corner."""
+def redraw(place: run.Home, world: World, share: float, *, towards_east: bool = False) -> None:
+    """Let the AOI be the world, shrunk towards its south-west corner, or its south-east one in another granule."""
     feature = json.loads(world.aoi.read_text())
     ground = shape(feature["geometry"])
     west, south, east, north = ground.bounds
-    middle = shapely.Point(west + 0.09 * (east - west), south + 0.09 * (north - south))
+    column = east - 0.02 * (east - west) if towards_east else west + 0.09 * (east - west)
+    middle = shapely.Point(column, south + 0.09 * (north - south))
     feature["geometry"] = mapping(scale(ground, share, share, origin=middle))
     (place.aois / "planted-world.geojson").write_text(json.dumps(feature))
 
 
-@pytest.mark.parametrize("shares", [(0.22, 1.0), (1.0, 0.22)], ids=["grows", "shrinks"])
+@pytest.mark.parametrize(
+    ("shares", "towards_east"),
+    [((0.22, 1.0), False), ((1.0, 0.22), False), ((1.0, 0.22), True)],
+    ids=["grows", "shrinks", "shrinks and leaves a granule"],
+)
 def test_outline_drawn_anew_loses_no_night(
-    world: World, make_home: Callable[..., run.Home], local: run.Options, shares: tuple[float, float]
+    world: World,
+    make_home: Callable[..., run.Home],
+    local: run.Options,
+    shares: tuple[float, float],
+    towards_east: bool,
 ) -> None:
     place = make_home()
     for night, share in zip(world.nights[1:3], shares, strict=True):
-        redraw(place, world, share)
+        redraw(place, world, share, towards_east=towards_east)
         (report,) = run.over(place, [night], local).nights
         assert (report.error, report.failed) == ("", ())
 

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import tracemalloc
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -139,6 +140,23 @@ def test_load_arrays_of_other_hands_reads_no_more_than_allowed(tmp_path: Path) -
     with pytest.raises(StateError, match=line):
         state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=999_999)
     assert state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=1_000_128)["a"].shape == (1_000_000,)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_load_arrays_that_tell_less_than_they_hold_are_not_unpacked(tmp_path: Path, how: int) -> None:
+    path, told, size = tmp_path / "pack.npz", 1000, 64_000_000
+    with zipfile.ZipFile(path, "w", how) as archive:
+        archive.writestr("a.npy", bytes(size), how)
+    content = bytearray(path.read_bytes())
+    entry = content.rfind(b"PK\x01\x02")
+    content[entry + 24 : entry + 28] = told.to_bytes(4, "little")
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(StateError, match=r"pack\.npz: not readable"):
+        state.load_arrays(Folder(tmp_path), "pack.npz", foreign_bytes=5000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 16
 
 
 @pytest.mark.parametrize("shape", [(10**15,), (3,), (-1, -8), (-8,), (9, 0)])

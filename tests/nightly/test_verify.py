@@ -201,6 +201,60 @@ def test_arrays_that_do_not_fit_the_window_are_one_line_and_not_unpacked(out: Pa
         assert "restore it from a backup" in line
 
 
+def test_facts_of_any_damage_are_one_line(out: Path, pack: Path) -> None:
+    path = pack / "facts.json"
+    whole = path.read_text()
+    (part,) = pack.glob("*/evidence.npz")
+    at = part.parent.name
+
+    def damaged(*where: str, **values: Any) -> str:
+        """Facts in which what `where` leads to is gone, or has other values."""
+        facts = json.loads(whole)
+        place = facts
+        for name in where[:-1]:
+            place = place[int(name) if isinstance(place, list) else name]
+        if values:
+            place[where[-1]].update(values)
+        else:
+            del place[where[-1]]
+        return json.dumps(facts)
+
+    texts = [
+        *(damaged("code"), damaged("tolerance"), damaged("model", "model_id"), damaged("parts", at, "window")),
+        *(damaged("parts", at, "looks", "0", "sensed"), damaged("parts", at, "looks", "0", "scene_id")),
+        *(damaged("parts", at, looks=[1]), damaged("parts", at, halo_px=5000), damaged("parts", at, halo_px=-8)),
+        *("[]", "[" * 200_000, "", "null", damaged("model", thresholds="abc"), damaged("parts", at, seam=None)),
+    ]
+    for text in texts:
+        path.write_text(text)
+        sealed_again(pack)
+        found = verified(out, pack)
+        assert differing(found)[-1] == "pack", text[:100]
+        line = found.findings[-1].text
+        assert "\n" not in line
+        assert "restore it from a backup" in line
+
+
+@pytest.mark.parametrize("name", ["before.z", "before.day", "1.z", "1.weight", "own", "marks"])
+def test_arrays_that_are_gone_are_one_line(out: Path, pack: Path, name: str) -> None:
+    (path,) = pack.glob("*/evidence.npz")
+    kept = state.load_arrays(Folder(path.parent), path.name)
+    del kept[name]
+    np.savez_compressed(path, **kept)
+    sealed_again(pack)
+    found = verified(out, pack)
+    assert differing(found) == ["pack"]
+    assert f"evidence.npz: {name}: not as the window asks" in found.findings[-1].text
+
+
+def test_geojson_that_is_gone_and_run_json_that_is_none_are_told(out: Path, pack: Path) -> None:
+    (pack / "alert.geojson").unlink()
+    (pack.parents[1] / "run.json").write_text("[]")
+    found = verified(out, pack)
+    assert differing(found) == ["files", "file", "pack"]
+    assert any(finding.what == "manifest" and finding.agrees is None for finding in found.findings)
+
+
 def test_replaced_weights_are_told_and_not_run(out: Path, pack: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(run.BUILT_IN_WEIGHTS, weights)

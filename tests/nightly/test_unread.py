@@ -1,0 +1,127 @@
+"""What could not be read counts for nothing, and is read again as soon as it can be."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.detect import evidence
+from pipeline.errors import ReadError
+from pipeline.nightly import history, run, task
+from pipeline.schema import Look, Reason
+from tests.nightly.planted import World, left
+from tests.nightly.test_outline import redraw
+
+MakeHome = Callable[..., run.Home]
+AOI = "planted-world"
+
+
+def small(make_home: MakeHome, world: World) -> run.Home:
+    """A home that watches one tile."""
+    place = make_home()
+    redraw(place, world, 0.3)
+    return place
+
+
+def normals(place: run.Home) -> list[int]:
+    """Pixels of each kept normal that have looks."""
+    found = []
+    for path in sorted((place.state / AOI / "normals").glob("*_r*.npz")):
+        with np.load(path) as values:
+            found.append(int((values["count"] > 0).sum()))
+    return found
+
+
+def days_of_looks(place: run.Home) -> set[str]:
+    layers = [task.read_layers(place.store(AOI).arrays, file) for file in left(place).tiles.values()]
+    return {str(evidence.from_day(day)) for item in layers for day in np.unique(item.evidence.day) if day}
+
+
+def test_history_that_cannot_be_read_leaves_no_normal_and_costs_no_look(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outage(_: object) -> Any:
+        raise ReadError("outage")
+
+    place = small(make_home, world)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "sample", outage)
+        assert run.over(place, [world.nights[1]], local).exit_code == 1
+    assert normals(place) == []
+    assert run.over(place, [world.nights[2]], local).exit_code == 0
+    (known,) = normals(place)
+    assert known > 40_000
+    assert days_of_looks(place) == {str(night) for night in world.nights[:3]}
+
+
+def test_looks_wait_where_the_normal_is_gone_and_its_history_cannot_be_read(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = small(make_home, world)
+    assert run.over(place, [world.nights[1]], local).exit_code == 0
+    for path in (place.state / AOI / "normals").glob("*_r*.npz"):
+        path.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "gather", lambda *_, **__: history.History((), ()))
+        (night,) = run.over(place, [world.nights[2]], local).nights
+        assert "no normal, since no history could be read; tonight's looks are tried again" in night.error
+    assert run.over(place, [world.nights[3]], local).exit_code == 0
+    assert days_of_looks(place) == {str(night) for night in world.nights}
+
+
+def test_normal_of_another_size_fails_once_and_is_built_anew(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = small(make_home, world)
+    assert run.over(place, [world.nights[1]], local).exit_code == 0
+    monkeypatch.setattr(task, "near", lambda tile, _: tile.window.grown(64))  # a model that sees further
+    (night,) = run.over(place, [world.nights[2]], local).nights
+    assert "it is built anew next night" in night.error
+    assert normals(place) == []
+    assert run.over(place, [world.nights[3]], local).exit_code == 0
+    assert days_of_looks(place) == {str(night) for night in world.nights}
+
+
+def test_pixel_beside_the_tile_that_cannot_be_read_lets_the_look_be_read_again(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = task.ahead.read_looks
+
+    def torn(*what: Any, **more: Any) -> Iterator[Look]:
+        """What is left where one of two files of a look cannot be read and the other ends."""
+        for look in read(*what, **more):
+            if look.scene.solar_day == world.nights[2]:
+                beside = (look.window.height - 256) // 2 - 4
+                look.reason[beside, beside] = Reason.FAILED
+            yield look
+
+    place = small(make_home, world)
+    with monkeypatch.context() as patched:
+        patched.setattr(task.ahead, "read_looks", torn)
+        report = run.over(place, list(world.nights[1:3]), local)
+    assert report.exit_code == 1
+    assert [scene["state"] for key, scene in left(place).ledger.items() if "20220311" in key] == ["partly"]
+    assert str(world.nights[2]) not in days_of_looks(place)
+    assert run.over(place, [world.nights[3]], local).exit_code == 0
+    assert days_of_looks(place) == {str(night) for night in world.nights}
+
+
+def test_outline_made_smaller_forgets_the_tiles_that_it_has_left(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place, control = make_home(), small(make_home, world)
+    assert run.over(place, [world.nights[1]], local).exit_code == 0
+    redraw(place, world, 0.3)
+    run.over(place, list(world.nights[2:]), local)
+    run.over(control, list(world.nights[1:]), local)
+    told, wanted = (json.loads(_run_json(home).read_text())["blindness"] for home in (place, control))
+    assert told == wanted
+    assert set(left(place).tiles) == set(left(control).tiles)
+    assert set(left(place).clear_days) == set(left(control).clear_days)
+
+
+def _run_json(place: run.Home) -> Path:
+    return place.out / "latest" / AOI / "run.json"
