@@ -87,7 +87,7 @@ def watched(night: Night, books: Books) -> Night:
         first_night=min(books.first() or as_of, as_of),
         granules=tonight.granules,
         ledger=tonight.ledger,
-        seen=tuple(scene for _, scene in sorted(known.items())),
+        seen=tuple(scene for _, scene in sorted(known.items()) if scene.mgrs in tonight.granules),
         clear_days=clear_days(night),
         blind_pct=deliver.blind_pct(night),
         uncovered_km2=tonight.uncovered_km2,

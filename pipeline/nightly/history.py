@@ -40,6 +40,30 @@ class Kept:
         """True if there is one."""
         return self.depot.exists(self.file)
 
+    @property
+    def lost(self) -> "Kept":
+        """Beside it, where the scenes are noted that could not be read when it was made."""
+        return Kept(self.depot, self.file.replace("reference", "lost", 1))
+
+    @property
+    def waits(self) -> bool:
+        """True if it, and the normals made with it, are made again tonight, for such a scene may be readable now.
+
+        Raises:
+            StateError: the note is broken.
+        """
+        noted = _noted(self)
+        return noted is not None and not noted.settled
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Scenes of a history that could not be read, although there is nothing wrong with them."""
+
+    scene_ids: frozenset[str]
+    settled: bool
+    """They could not be read on two nights, so that nobody waits for them any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class InspectJob:
@@ -71,11 +95,24 @@ class History:
     """For the normal; empty if there are fewer than `MIN_HISTORY`."""
     lost: tuple[Lost, ...]
     """Scenes that could not be used."""
+    torn: frozenset[str] = frozenset()
+    """Ids of those for which the reference and the normals are made again next night."""
+    anew: bool = False
+    """What is kept of normals was made when scenes could not be read, and is made again now."""
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The same for people, a line each."""
-        return tuple(f"history {lost.scene.scene_id}: {lost.why}" for lost in self.lost)
+        """What could not be used and is not waited for, a line each."""
+        return tuple(f"history {o.scene.scene_id}: {o.why}" for o in self.lost if o.scene.scene_id not in self.torn)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What may be readable next night, a line each."""
+        return tuple(
+            f"history {o.scene.scene_id}: {o.why}; the normals are made again next night"
+            for o in self.lost
+            if o.scene.scene_id in self.torn
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +131,12 @@ class Past:
 
 
 def gather(past: Past, crew: Workers, *, label: str) -> History:
-    """Choose the scenes for the normal, write the reference, and judge the scenes by it."""
-    rules = past.profile.normal
+    """Choose the scenes for the normal, write the reference, and judge the scenes by it.
+
+    Where scenes cannot be read, others take their place, less fitting ones; so what is made is made again next night,
+    unless the same scenes cannot be read then either.
+    """
+    rules, before = past.profile.normal, _noted(past.reference)
     ranked = seasonal.rank(past.scenes, past.anchor, rules)
     windows = inspect.sample_windows(past.granule, past.area)
     known: dict[str, inspect.Samples | None] = {}
@@ -131,7 +172,26 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     if len(judged) < MIN_HISTORY:
         past.reference.depot.delete([past.reference.file])
         return History((), tuple(lost))
-    return History(judged, tuple(lost))
+    torn = _note(past.reference, before, frozenset(o.scene.scene_id for o in lost if not o.final))
+    return History(judged, tuple(lost), torn, anew=before is not None and not before.settled)
+
+
+def _noted(reference: Kept) -> Note | None:
+    if not reference.lost.exists:
+        return None
+    values = state.load_arrays(reference.depot, reference.lost.file, remedy="delete it: the next night makes it again")
+    return Note(frozenset(str(name) for name in values["scene_ids"]), bool(values["settled"][0]))
+
+
+def _note(reference: Kept, before: Note | None, lost: frozenset[str]) -> frozenset[str]:
+    """Note what was lost beside the reference; what of it is tried again next night: all, unless it was lost before."""
+    if not lost:
+        reference.depot.delete([reference.lost.file])
+        return lost
+    settled = before is not None and lost <= before.scene_ids
+    names = np.array(sorted(lost), dtype=np.str_)
+    state.save_arrays(reference.depot, reference.lost.file, {"scene_ids": names, "settled": np.array([settled])})
+    return frozenset() if settled else lost
 
 
 def _lost(outcome: Outcome[InspectJob, Any]) -> Lost:

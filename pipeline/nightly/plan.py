@@ -47,6 +47,10 @@ class Plan:
     """The state's ledger with tonight's decisions."""
     past: dict[str, dict[str, Any]]
     """Ledger entries of scenes that were considered only for the normal."""
+    anew: frozenset[Granule]
+    """Where normals that are kept are made again."""
+    failures: tuple[str, ...]
+    """What could not be read of histories, and is tried again next night."""
     problems: tuple[str, ...]
     """What went wrong and is not fatal."""
     uncovered: BaseGeometry
@@ -122,6 +126,8 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         granules=tuple(g.mgrs for g in granules),
         ledger=ledger,
         past=entries.of_history(past.values(), desk.as_of, besides=ledger),
+        anew=frozenset(granule for granule, each in past.items() if each.anew),
+        failures=tuple(line for each in past.values() for line in each.failures),
         problems=found.problems + tuple(line for each in past.values() for line in each.problems),
         uncovered=grid.uncovered(desk.aoi.geometry, granules),
         catalog=found.catalog,
@@ -157,7 +163,8 @@ def _touches(aoi: Aoi, granule: Granule) -> bool:
 def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
     tiles = tiles_of(desk.aoi, [grid.granule(name) for name in before.granules])
     granules = {tile.granule for tile in tiles}  # an outline drawn anew may have left some
-    if not tiles or not all(_reference(desk.store, g, anchor, _windows(g, tiles)).exists for g in granules):
+    references = [_reference(desk.store, granule, anchor, _windows(granule, tiles)) for granule in granules]
+    if not tiles or not all(known.exists and not known.waits for known in references):
         return False
     keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles)
     return keep.all_kept(desk.store.normals, keys)

@@ -315,7 +315,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     if asked and not answers:
         return AoiReport(desk.aoi.id, desk.as_of, f"all {len(asked)} tiles failed; the first: {failed[0]}", failed)
     ledger = jobs.with_failures(tonight, outcomes)
-    parts = failed + jobs.unread(ledger, desk.as_of)
+    parts = failed + jobs.unread(ledger, desk.as_of) + tonight.failures
     night = deliver.Night(
         desk=desk,
         plan=replace(tonight, ledger=ledger),

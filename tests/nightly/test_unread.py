@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.errors import ReadError
 from pipeline.nightly import history, run, task
+from pipeline.normal import keep
 from pipeline.schema import Look, Reason
 from tests.nightly.planted import World, left
 from tests.nightly.test_outline import redraw
@@ -35,6 +37,13 @@ def normals(place: run.Home) -> list[int]:
     return found
 
 
+def normal_scenes(place: run.Home) -> list[str]:
+    (path,) = (place.state / AOI / "normals").glob("*_r*.npz")
+    normal = keep.load(Folder(path.parent), path.stem)
+    assert normal is not None
+    return list(normal.scene_ids)
+
+
 def days_of_looks(place: run.Home) -> set[str]:
     layers = [task.read_layers(place.store(AOI).arrays, file) for file in left(place).tiles.values()]
     return {str(evidence.from_day(day)) for item in layers for day in np.unique(item.evidence.day) if day}
@@ -55,6 +64,36 @@ def test_history_that_cannot_be_read_leaves_no_normal_and_costs_no_look(
     (known,) = normals(place)
     assert known > 40_000
     assert days_of_looks(place) == {str(night) for night in world.nights[:3]}
+
+
+@pytest.mark.parametrize("nights_out", [1, 2], ids=["passing", "lasting"])
+def test_history_read_in_part_is_told_and_made_again_once(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch, nights_out: int
+) -> None:
+    sample, asked = history.sample, list[str]()
+
+    def torn(job: history.InspectJob) -> Any:
+        asked.append(job.scene.scene_id)
+        if job.scene.scene_id in best:
+            raise ReadError("outage")
+        return sample(job)
+
+    place, control = small(make_home, world), small(make_home, world)
+    assert run.over(control, [world.nights[1]], local).exit_code == 0
+    wanted = set(normal_scenes(control))
+    best = frozenset(sorted(wanted)[:2])
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "sample", torn)
+        codes = [run.over(place, [night], local).exit_code for night in world.nights[1 : 1 + nights_out]]
+    assert codes == [1, 0][:nights_out]
+    assert best.isdisjoint(normal_scenes(place))
+    asked.clear()
+    monkeypatch.setattr(history, "sample", torn)
+    if nights_out == 1:
+        best = frozenset()
+    assert run.over(place, [world.nights[1 + nights_out]], local).exit_code == 0
+    assert set(normal_scenes(place)) == (wanted if nights_out == 1 else set(normal_scenes(place)) - best)
+    assert bool(set(asked) & wanted) == (nights_out == 1)  # nobody waits any more for what is lost for good
 
 
 def test_looks_wait_where_the_normal_is_gone_and_its_history_cannot_be_read(
