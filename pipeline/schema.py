@@ -138,9 +138,14 @@ class Offset:
     dn: int
     """Added to the digital numbers: 0 or -1000."""
     method: str
-    """`baseline`, `pixels`, `history` or `given`."""
+    """`baseline`, `pixels`, `history` or `given`; `unverified`: there was too little ground to tell."""
     evidence: str
     """The numbers behind it, for people and for the ledger."""
+
+    @property
+    def verified(self) -> bool:
+        """False where the part is clouded over: what little ground it shows cannot be used."""
+        return self.method != "unverified"
 
 
 @dataclass(frozen=True, slots=True)

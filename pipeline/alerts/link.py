@@ -30,6 +30,9 @@ from pipeline.alerts.kinds import Claim
 from pipeline.alerts.life import Ground
 from pipeline.schema import Alert, Detection, Status
 
+REGISTRATION = "registration"
+"""Caution of an alert that only scenes have shown whose place could not be measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tonight:
@@ -44,6 +47,8 @@ class Tonight:
     """MGRS tile to the scenes that were compared, with their dates."""
     cautions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """MGRS tile to why confidence is lowered there."""
+    unplaced: frozenset[str] = frozenset()
+    """Scenes of which it could not be measured how well they lie in their place."""
     grounds: Mapping[str, Ground] = field(default_factory=dict)
     """Id of an earlier alert to what the evidence says of its place; one that is absent is never closed."""
 
@@ -206,10 +211,17 @@ def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
         detection=shape,
         before_scenes=tuple(tonight.before_scenes.get(shape.mgrs, alert.before_scenes)),
         after_scenes=tuple(sorted(shown | set(alert.after_scenes))),
-        caution=tuple(tonight.cautions.get(shape.mgrs, ())),
+        caution=(*tonight.cautions.get(shape.mgrs, ()), *_registration(alert, shown, tonight)),
         model=tonight.model,
         as_of=tonight.as_of,
     )
+
+
+def _registration(alert: Alert, shown: set[str], tonight: Tonight) -> tuple[str, ...]:
+    """A caution where no scene that may have shown the alert, tonight or before, is known to lie in its place."""
+    before = alert.after_scenes
+    unsure = not before or REGISTRATION in alert.caution
+    return (REGISTRATION,) if unsure and shown <= tonight.unplaced and (before or shown) else ()
 
 
 def _alert_id(aoi: str, item: Detection, taken: set[str]) -> str:

@@ -99,10 +99,12 @@ def watched(night: Night, books: Books) -> Night:
 def clear_days(night: Night) -> dict[str, dict[str, int]]:
     """Tile to its pixels by day of their last clear look; a tile that failed tonight stays as it was.
 
-    Tiles that an outline drawn anew has left count no more.
+    Tiles that an outline drawn anew has left count no more; one that has failed since its first night was never seen.
     """
     known = night.before.clear_days | {answer.tile.key: answer.clear_days for answer in night.answers}
-    return {tile.key: known[tile.key] for tile in night.plan.tiles if tile.key in known}
+    return {
+        tile.key: known[tile.key] if tile.key in known else {"": int(tile.owned().sum())} for tile in night.plan.tiles
+    }
 
 
 def half_seen_since(tiles: Iterable[Mapping[str, int]]) -> date | None:
@@ -157,7 +159,7 @@ def _reasons(facts: Facts, clear_on: date | None) -> dict[str, int]:
     later = {scene.scene_id for scene in as_seen(facts.ledger) if scene.day >= after}
     why = Counter(_WHY[entry["state"]] for scene_id, entry in facts.ledger.items() if scene_id in later)
     missed = len(overpasses.missing(facts.seen, after, facts.as_of - LATE))
-    if missed or not why:
+    if missed:
         why[NO_SCENE] = missed
     return dict(sorted(why.items()))
 
@@ -168,7 +170,7 @@ def _blind_alarm(facts: Facts, found: Outlook) -> tuple[Alarm, ...]:
         return ()
     text = (
         f"{facts.aoi.id}: blind: half of it has had no clear look for {found.blind_days} days, {allowed} are allowed "
-        f"({describe(found.why_blind)})"
+        f"({describe(found.why_blind) or 'no overpass was expected'})"
     )
     return (Alarm(BLIND, "", found.blind_days, allowed, text),)
 

@@ -182,6 +182,9 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
             for here, scenes in found.plan.new.items()
         },
         cautions=_cautions(found),
+        unplaced=frozenset(
+            i.scene.scene_id for scenes in found.plan.new.values() for i in scenes if not i.shift.measured
+        ),
         grounds=grounds.judge(overdue, asked, {a.tile.key: a.place_days for a in found.answers}, marks),
     )
     return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)

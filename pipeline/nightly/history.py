@@ -75,6 +75,8 @@ class InspectJob:
     reference: Kept | None
     """Of `save_reference`; None means no reference."""
     scratch: Scratch
+    others: tuple[Window, ...] = ()
+    """Further windows, by which a scene is judged that is clouded over on `windows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     jobs = [InspectJob(s, windows, past.profile, past.reference, past.scratch) for s in chosen]
     outcomes = crew.run(judge, jobs, label=f"{label}: history")
     lost += [_lost(outcome) for outcome in outcomes if outcome.result is None]
-    judged = tuple(o.result for o in outcomes if o.result is not None)
+    judged = tuple(o.result for o in outcomes if o.result and all(offset.verified for offset in o.result.offsets))
     if len(judged) < MIN_HISTORY:
         past.reference.depot.delete([past.reference.file])
         return History((), tuple(lost))
@@ -222,7 +224,10 @@ def sample(job: InspectJob) -> inspect.Samples:
 def judge(job: InspectJob) -> Inspected:
     """Decide offset and shift of a scene against the reference of its granule."""
     reference = load_reference(job.reference) if job.reference else None
-    return inspect.inspect(sample(job), reference, profile=job.profile)
+    found = inspect.inspect(sample(job), reference, profile=job.profile)
+    if job.others and not all(offset.verified for offset in found.offsets):
+        return inspect.elsewhere(found, job.others, store=scratch.store(job.scratch, job.profile.read))
+    return found
 
 
 def save_reference(kept: Kept, reference: inspect.Reference) -> None:

@@ -214,11 +214,10 @@ def _new(
     fresh = [scene for scene in left if scene is not None]
     jobs = []
     for granule in sorted({tile.granule for tile in tiles}):
-        windows = _windows(granule, tiles)
+        windows, others = _windows(granule, tiles), inspect.other_windows(granule, _area(granule, tiles))
         known = _reference(desk.store, granule, anchor, windows)
-        reference = known if known.exists else None
-        mine = [scene for scene in fresh if scene.granule == granule]
-        jobs += [history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.tasks_scratch) for scene in mine]
+        told = windows, desk.aoi.profile, known if known.exists else None, desk.tasks_scratch, others
+        jobs += [history.InspectJob(scene, *told) for scene in fresh if scene.granule == granule]
     new: dict[Granule, list[Inspected]] = {}
     for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
         scene = outcome.job.scene

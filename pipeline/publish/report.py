@@ -27,8 +27,7 @@ _BROWSER = "https://browser.dataspace.copernicus.eu/"
 _WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
 CAUTIONS = {
     "season": "The normal was built from other seasons: leaves that fall may look like a change.",
-    "registration": "The scene lay off its place: edges may look like a change.",
-    "cloud edge": "Near the edge of a cloud or its shadow.",
+    "registration": "How well its scenes lie in their place could not be measured: edges may look like a change.",
     "permit": "Inside an area for which there is a permit.",
     "contradicted": "Later clear looks no longer showed it.",
     **{f"{MAY_BE}{kind}": f"The evidence for a {kind} is as strong here, or nearly so." for kind in KINDS},

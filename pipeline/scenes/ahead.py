@@ -24,9 +24,6 @@ from pipeline.scenes import digital, look, together
 from pipeline.scenes.blocks import Reader
 from pipeline.scenes.files import Header
 from pipeline.schema import Inspected, Look, Part
-from pipeline.sensors import SENTINEL2
-
-_NAMES = (*(band.name for band in SENTINEL2.bands), SENTINEL2.classes.name)
 
 
 def read_looks(scenes: Sequence[Inspected], window: Window, *, store: Reader, profile: Profile) -> Iterator[Look]:
@@ -47,9 +44,9 @@ def _begun(inspected: Inspected, around: Window, store: Reader) -> dict[str, Fut
     """What is being read, by href."""
     return {
         asset.href: _pool().submit(_fetch, part, inspected.scene.granule, around, name, store)
-        for part in inspected.scene.parts
+        for part, offset in zip(inspected.scene.parts, inspected.offsets, strict=True)
         if together.far(part)
-        for name in _NAMES
+        for name in look.names_of(verified=offset.verified)
         if (asset := part.asset(name)) is not None
     }
 
@@ -83,4 +80,4 @@ class _Tried:
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     """Beside that of `together`: what is needed now waits for nothing that is needed later."""
-    return ThreadPoolExecutor(len(_NAMES), thread_name_prefix="ahead")
+    return ThreadPoolExecutor(len(look.names_of(verified=True)), thread_name_prefix="ahead")

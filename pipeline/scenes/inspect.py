@@ -6,7 +6,7 @@ the scene is refused or quarantined. Refuses to know tiles: a scene is judged on
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,21 @@ from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.scenes import offset, registration
 from pipeline.scenes import samples as sampling
-from pipeline.scenes.samples import NIR, PartSamples, Samples, read_samples, sample_windows
+from pipeline.scenes.blocks import Reader
+from pipeline.scenes.samples import NIR, PartSamples, Samples, other_windows, read_samples, sample_windows
 from pipeline.schema import Inspected, Offset
 
-__all__ = ["PartSamples", "Reference", "Samples", "inspect", "read_samples", "reference", "sample_windows"]
+__all__ = [
+    "PartSamples",
+    "Reference",
+    "Samples",
+    "elsewhere",
+    "inspect",
+    "other_windows",
+    "read_samples",
+    "reference",
+    "sample_windows",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,6 +66,8 @@ def reference(samples: Sequence[Samples]) -> Reference | None:
         except SceneError as err:
             _LOG.info("not used as a reference: %s", err)
             continue
+        if not all(each.verified for each in offsets):
+            continue
         values.append(sampling.reflectance(one, [each.dn for each in offsets]))
         names.append(one.scene.scene_id)
     if not values:
@@ -71,6 +84,9 @@ def inspect(samples: Samples, reference: Reference | None, *, profile: config.Pr
         reference: of other scenes, on the same windows; None if there are none.
         profile: from which shift on a scene is corrected or refused.
 
+    Returns:
+        The scene; a part whose offset is not `verified` is clouded over on the sample windows.
+
     Raises:
         SceneError: the offset is ambiguous or the baseline unknown (quarantine), or the scene is shifted too far.
         ValueError: the reference was made on other windows.
@@ -84,6 +100,30 @@ def inspect(samples: Samples, reference: Reference | None, *, profile: config.Pr
         samples.scene.scene_id, nir, None if median is None else median[:, NIR], rules=profile.register_
     )
     return Inspected(samples.scene, offsets, shift)
+
+
+def elsewhere(judged: Inspected, windows: Sequence[Window], *, store: Reader) -> Inspected:
+    """Judge a scene that is clouded over on its sample windows by the clearest of other windows.
+
+    Args:
+        judged: the scene, with offsets that are not verified.
+        windows: of the area, like its sample windows; no reference is known of them.
+        store: decodes and keeps the blocks.
+
+    Returns:
+        The scene with other offsets; as it was where clouds lie there too, or its pixels do not tell.
+
+    Raises:
+        ReadError: a file could not be read.
+    """
+    clearest = sampling.clearest(judged.scene, windows, store=store)
+    if not clearest:
+        return judged
+    try:
+        return replace(judged, offsets=_offsets(read_samples(judged.scene, clearest, store=store), None))
+    except SceneError as err:
+        _LOG.info("taken as clouded over: %s", err)
+        return judged
 
 
 def _offsets(samples: Samples, median: NDArray[np.float32] | None) -> tuple[Offset, ...]:

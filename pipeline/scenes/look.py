@@ -10,7 +10,7 @@ neighbouring windows agree bit for bit where they overlap.
 import logging
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,8 @@ def _assembled(inspected: Inspected, window: Window, store: Reader) -> tuple[_Ra
     failed = False
     for part, offset in zip(inspected.scene.parts, inspected.offsets, strict=True):
         try:
-            other = _read_part(part, offset.dn, inspected.scene.granule, window, store)
+            read = partial(_read_part, offset_dn=offset.dn) if offset.verified else _clouded_part
+            other = read(part, granule=inspected.scene.granule, window=window, store=store)
         except ReadError as err:
             _LOG.warning("%s: %s", inspected.scene.scene_id, err)
             failed = True
@@ -126,9 +127,22 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
     )
 
 
+def _clouded_part(part: Part, granule: Granule, window: Window, store: Reader) -> _Raw:
+    """A part that is clouded over: its classification alone is read, and what ground it still shows is cloud too."""
+    placed = together.finder(part, granule, (window, window), store, names_of(verified=False))(SENTINEL2.classes.name)
+    told = np.full(window.shape, _SCL_CLEAR) if placed is None else placed.nearest(window)
+    classes = np.where(reasons_of_classes(told.astype(np.uint8)) == Reason.CLEAR, _SCL_CLOUD[0], told).astype(np.uint8)
+    return _Raw(np.full((len(BANDS), *window.shape), np.nan, np.float32), classes, classes != 0)
+
+
+def names_of(*, verified: bool) -> tuple[str, ...]:
+    """The files of a part that are read for a look."""
+    return (*(BANDS if verified else ()), SENTINEL2.classes.name)
+
+
 def _read_part(part: Part, offset_dn: int, granule: Granule, window: Window, store: Reader) -> _Raw:
     classes_band = SENTINEL2.classes.name
-    find = together.finder(part, granule, (window, window.grown(_UPSAMPLING_PX)), store, (*BANDS, classes_band))
+    find = together.finder(part, granule, (window, window.grown(_UPSAMPLING_PX)), store, names_of(verified=True))
     values = _bands(part, offset_dn, window, find)
     placed = find(classes_band)
     # without a classification only the bands tell; the guard against the normal does the rest

@@ -39,6 +39,7 @@ def decide(sampled: PartSamples, reference: NDArray[np.float32] | None) -> Offse
 
     Returns:
         0 or -1000, with how it was decided. The catalogue's own word is used only where the pixels agree with it.
+        Where clouds leave too little ground to tell, one that is not `verified`.
 
     Raises:
         SceneError: the baseline is unknown, or the pixels do not tell: the scene is quarantined.
@@ -50,10 +51,7 @@ def decide(sampled: PartSamples, reference: NDArray[np.float32] | None) -> Offse
     if _baseline(part) < (4, 0):
         return Offset(0, "baseline", f"baseline {part.baseline} adds nothing; {evidence}")
     if not low:
-        raise SceneError(
-            f"{part.item_id}: baseline {part.baseline}: fewer than {_MIN_PX} clear sample pixels, so the offset "
-            "cannot be verified; the scene is quarantined, look at it or enlarge the area"
-        )
+        return Offset(0, "unverified", f"fewer than {_MIN_PX} clear sample pixels: taken as clouded over; {evidence}")
     tenth = min(values[0] for values in low.values())
     longer = min(values[1] for band, values in low.items() if band != "B02")
     if tenth < _TENTH_BELOW_DN or longer < _DARKEST_BELOW_DN:

@@ -63,14 +63,44 @@ def sample_windows(granule: Granule, area: BaseGeometry) -> tuple[Window, ...]:
         Windows of 512 x 512 px that touch the area: all if they are 9 or fewer, else 9 spread over it. Windows at
         the grid's edge reach beyond it.
     """
+    return tuple(sorted(_spread(_windows(granule, area))))
+
+
+def other_windows(granule: Granule, area: BaseGeometry) -> tuple[Window, ...]:
+    """The windows that touch the area and are not among its `sample_windows`; arguments as there."""
+    found = _windows(granule, area)
+    return tuple(sorted(set(found) - set(_spread(found))))
+
+
+def _windows(granule: Granule, area: BaseGeometry) -> list[Window]:
     around = granule.window_over(area).aligned(WINDOW_PX)
-    found = [
+    return [
         Window(row, col, WINDOW_PX, WINDOW_PX)
         for row in range(around.row, around.row + around.height, WINDOW_PX)
         for col in range(around.col, around.col + around.width, WINDOW_PX)
         if area.intersection(box(*granule.window_bounds(Window(row, col, WINDOW_PX, WINDOW_PX)))).area > 0
     ]
-    return tuple(sorted(_spread(found)))
+
+
+def clearest(scene: Scene, windows: Sequence[Window], *, store: Reader) -> tuple[Window, ...]:
+    """Where the classification sees ground.
+
+    Returns:
+        At most 9 of the windows, those with most clear pixels; none without a classification.
+
+    Raises:
+        ReadError: a file could not be read.
+        SceneError: a file is not on the granule's grid.
+    """
+    clear: dict[Window, int] = {}
+    for part in scene.parts:
+        for window in windows:
+            placed = digital.read_band(part, scene.granule, window, SENTINEL2.classes.name, store)
+            if placed is not None:
+                reason = look.reasons_of_classes(placed.nearest(window).astype(np.uint8))
+                clear[window] = clear.get(window, 0) + int((reason == Reason.CLEAR).sum())
+    best = sorted((window for window in clear if clear[window]), key=lambda window: (-clear[window], window))
+    return tuple(sorted(best[:MAX_WINDOWS]))
 
 
 def _spread(found: list[Window]) -> list[Window]:

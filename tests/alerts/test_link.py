@@ -236,3 +236,20 @@ def test_link_closed_alert_handed_back_as_it_is(planted: Any) -> None:
     alerts = run([item], (closed,), day=2)
     assert closed in alerts
     assert len(alerts) == 2
+
+
+def test_link_alert_that_only_unplaced_scenes_have_shown_carries_a_caution(planted: Any) -> None:
+    item = planted.detection(block(0, 0, 10, 10), GRANULE, seen=1)
+    looks = {item.mgrs: {"one": item.first_seen}}
+    (alert,) = run([item], after_scenes=looks, unplaced=frozenset({"one"}))
+    assert alert.caution == (link.REGISTRATION,)
+    (quiet,) = run([item], (alert,), day=2)
+    assert quiet.caution == (link.REGISTRATION,)
+    again = {item.mgrs: {"two": item.last_seen}}
+    (unsure,) = run([item], (quiet,), day=3, after_scenes=again, unplaced=frozenset({"two"}))
+    assert unsure.caution == (link.REGISTRATION,)
+    (sure,) = run([item], (unsure,), day=4, after_scenes={item.mgrs: {"three": item.last_seen}})
+    assert sure.caution == ()
+    (still,) = run([item], (sure,), day=5, after_scenes=again, unplaced=frozenset({"two"}))
+    assert still.caution == ()
+    assert run([item], after_scenes=looks)[0].caution == ()

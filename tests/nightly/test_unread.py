@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from pipeline.depot import Folder
 from pipeline.detect import evidence
@@ -164,3 +165,34 @@ def test_outline_made_smaller_forgets_the_tiles_that_it_has_left(
 
 def _run_json(place: run.Home) -> Path:
     return place.out / "latest" / AOI / "run.json"
+
+
+def test_scene_that_is_clouded_over_is_a_look_that_saw_cloud(
+    copied_world: World, make_home: MakeHome, world: World
+) -> None:
+    """Processed since the offset came: too little ground to tell whether it is in, and none of it is used."""
+    collection = json.loads(copied_world.items.read_text())
+    last = [f for f in collection["features"] if f["properties"]["datetime"].startswith(str(world.nights[3]))]
+    assert last
+    for feature in last:
+        assert feature["properties"]["s2:processing_baseline"] >= "04.00"
+        path = copied_world.items.parent / feature["assets"]["scl"]["href"]
+        with rasterio.open(path) as source:
+            profile, values = source.profile, source.read(1)
+        values[values > 0] = 9
+        profile.pop("blockxsize", None), profile.pop("blockysize", None)
+        with rasterio.open(path, "w", **(profile | {"driver": "GTiff", "tiled": False})) as target:
+            target.write(values, 1)
+    place = small(make_home, world)
+    options = run.Options(catalog=str(copied_world.items), workers=0)
+    report = run.over(place, list(world.nights[2:]), options)
+    assert report.exit_code == 0
+    entries = [entry for entry in left(place).ledger.values() if entry["sensed"].startswith(str(world.nights[3]))]
+    assert [entry["state"] for entry in entries] == ["used"]
+    with rasterio.open(place.out / "latest" / AOI / "seen.tif") as seen:
+        ages, reasons = seen.read(1), seen.read(2)
+    told = json.loads(_run_json(place).read_text())
+    assert set(told["seen"]) == {name for name in told["seen"] if "202203" in name}
+    assert (reasons[reasons != 255] == Reason.CLOUD).mean() > 0.9
+    assert ages.max() > 0
+    assert str(world.nights[3]) not in days_of_looks(place)

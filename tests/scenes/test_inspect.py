@@ -100,6 +100,33 @@ def test_inspect_without_reference_goes_on_unmoved(scenes: Any, read: Any, profi
     assert (found.shift.length_px, found.shift.evidence) == (0, "no reference")
 
 
+def test_elsewhere_clouded_samples_are_judged_by_the_clearest_other_windows(
+    writer: Any, store: BlockStore, profile: config.Profile
+) -> None:
+    """The offset is in; clouds lie over all but one corner, in which no sample window lies."""
+    granule = grid.granule("31TDG")
+    side = 8 * samples.WINDOW_PX
+    area = box(*granule.window_bounds(Window(0, 0, side, side)))
+    windows, others = inspect.sample_windows(granule, area), inspect.other_windows(granule, area)
+    assert (len(windows), len(others), set(windows) & set(others)) == (9, 64 - 9, set())
+    corner = others[-1]
+    rng = np.random.default_rng(1)
+    bands: dict[str, NDArray[Any]] = {}
+    for band in ("B02", "B04", "B08", "B12"):
+        step = 2 if band == "B12" else 1
+        bands[band] = rng.integers(1300, 2500, (side // step, side // step)).astype(np.uint16)
+    scl = np.full((side // 2, side // 2), 9, np.uint8)
+    scl[corner.row // 2 :, corner.col // 2 :][:256, :256] = 4
+    writer.granule = granule
+    scene = writer.scene(writer.part(bands | {"SCL": scl}, at=(0, 0), baseline="05.11", offset_hint=-1000))
+    found = inspect.inspect(inspect.read_samples(scene, windows, store=store), None, profile=profile)
+    assert not found.offsets[0].verified
+    again = inspect.elsewhere(found, others, store=store)
+    assert (again.offsets[0].dn, again.offsets[0].method) == (-1000, "pixels")
+    assert samples.clearest(scene, others, store=store) == (corner,)
+    assert inspect.elsewhere(found, [window for window in others if window != corner], store=store) is found
+
+
 def test_inspect_twice_is_the_same(scenes: Any, read: Any, known: Any, profile: config.Profile) -> None:
     one, two = (inspect.inspect(read(scenes["20200128"]), known, profile=profile) for _ in range(2))
     assert one == two

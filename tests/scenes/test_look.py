@@ -56,6 +56,22 @@ def read(writer: Any, store: BlockStore, profile: config.Profile) -> Any:
     return read_it
 
 
+def test_read_look_clouded_part_is_cloud_and_its_bands_are_not_read(
+    writer: Any, store: BlockStore, profile: config.Profile
+) -> None:
+    values = bands(SCL=classes((10, 10, 4), (20, 20, 9), (30, 30, 3), (40, 40, 11), (0, 0, 0)))
+    part = writer.part(values, at=AT)
+    for band in BANDS:
+        Path(part.asset(band).href).unlink()
+    scene = writer.scene(part)
+    clouded = Inspected(scene, (Offset(0, "unverified", "test"),), STILL)
+    found = look.read_look(clouded, COVER, store=store, profile=profile)
+    assert np.isnan(found.reflectance).all()
+    assert set(np.unique(found.reason)) <= {Reason.NODATA, Reason.CLOUD, Reason.SHADOW}
+    assert (found.reason == Reason.CLOUD).mean() > 0.99
+    assert found.reason[0, 0] == Reason.NODATA
+
+
 def test_read_look_10m_bands_are_the_digital_numbers_scaled(read: Any) -> None:
     values = bands()
     found = read(values)

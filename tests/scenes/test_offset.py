@@ -125,10 +125,12 @@ def test_decide_baseline_99_99_of_old_reprocessing_is_judged_by_pixels(belgium: 
     assert offset.decide(sampled(belgium("20180628"), baseline="99.99"), None).method == "pixels"
 
 
-def test_decide_clouded_scene_is_quarantined(devon: Any) -> None:
+def test_decide_clouded_scene_is_not_verified(devon: Any) -> None:
     values, scl = devon("2024-08-26")
-    with pytest.raises(SceneError, match="fewer than 500 clear sample pixels"):
-        offset.decide(sampled(values, np.full_like(scl, 9), hint=-1000), None)
+    found = offset.decide(sampled(values, np.full_like(scl, 9), hint=-1000), None)
+    assert not found.verified
+    assert found.evidence.startswith("fewer than 500 clear sample pixels: taken as clouded over; ")
+    assert offset.decide(sampled(values, scl, hint=-1000), None).verified
 
 
 def test_d1_every_real_date_under_every_flag_is_right_or_quarantined(series: Any, belgium: Any) -> None:
@@ -147,6 +149,8 @@ def test_d1_every_real_date_under_every_flag_is_right_or_quarantined(series: Any
             try:
                 found = offset.decide(sampled(values.astype(int) + added, scl, hint=hint), known)
             except SceneError:
+                continue
+            if not found.verified:
                 continue
             right[case] = right.get(case, 0) + (found.dn == -added)
             wrong += [] if found.dn == -added else [f"{day} {case}: {found.dn} {found.method}"]
