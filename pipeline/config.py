@@ -46,7 +46,8 @@ class Search(Model):
     window_days: int = Field(default=30, ge=1, le=365)
     """How far each night looks back for scenes not yet used: late and reprocessed ones are picked up."""
     stale_days: int = Field(default=12, ge=3, le=365)
-    """A granule without a new scene for so long is looked for in the next catalogue too."""
+    """A granule without a new scene for so long is looked for in the next catalogue too; so is an overpass within it
+    of which no scene is listed."""
     history_days: int = Field(default=1140, ge=60, le=1500)
     """How far back looks for the normal may lie: three years and a season."""
 

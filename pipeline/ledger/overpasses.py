@@ -18,6 +18,8 @@ RETIRED = timedelta(days=40)
 """A satellite that has not been seen so long on an orbit, while scenes of the granule went on, comes no more."""
 REMEMBERED = timedelta(days=120)
 """Older scenes say nothing about today's satellites."""
+LATE = timedelta(days=2)
+"""A scene is listed within so long of its overpass; before that it is not missed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,6 @@ from pipeline.nightly.deliver import Night
 CLOUD, NO_SCENE, REFUSED, FAILED, WAITING = "cloud", "no scene", "refused scene", "failed read", "waiting scene"
 """Why a place was not seen; `waiting`: there were too few earlier scenes to compare with."""
 _WHY = {"used": CLOUD, "refused": REFUSED, "failed": FAILED, "partly": FAILED, "waiting": WAITING}
-LATE = timedelta(days=2)
-"""A scene is listed within so long of its overpass; before that it is not missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ def _reasons(facts: Facts, clear_on: date | None) -> dict[str, int]:
     after = max(start, clear_on + timedelta(days=1)) if clear_on else start
     later = {scene.scene_id for scene in as_seen(facts.ledger) if scene.day >= after}
     why = Counter(_WHY[entry["state"]] for scene_id, entry in facts.ledger.items() if scene_id in later)
-    missed = len(overpasses.missing(facts.seen, after, facts.as_of - LATE))
+    missed = len(overpasses.missing(facts.seen, after, facts.as_of - overpasses.LATE))
     if missed:
         why[NO_SCENE] = missed
     return dict(sorted(why.items()))
@@ -184,7 +182,7 @@ def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[Alarm, ..
     for mgrs, day in sorted(newest.items()):
         silent = (facts.as_of - (day or facts.first_night)).days
         if silent > allowed:
-            missed = len(overpasses.missing(facts.seen, (day or facts.first_night), facts.as_of - LATE))
+            missed = len(overpasses.missing(facts.seen, (day or facts.first_night), facts.as_of - overpasses.LATE))
             text = (
                 f"{facts.aoi.id}: silent: no catalogue has listed a scene of {mgrs} for {silent} days, {allowed} are "
                 f"allowed ({missed} overpasses were expected)"

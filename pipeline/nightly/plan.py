@@ -111,6 +111,7 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         catalogs=desk.catalogs,
         stale_days=desk.aoi.profile.search.stale_days,
         save_to=desk.scratch / "items.json",
+        watched=[grid.granule(name) for name in before.granules],
     )
     scenes = found.scenes
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
