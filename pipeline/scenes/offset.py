@@ -67,10 +67,12 @@ def decide(sampled: PartSamples, reference: NDArray[np.float32] | None) -> Offse
     far = [values[1] for values in _percentiles(sampled, calm).values()]
     if part.offset_hint == -ADDED_DN and far and not contradicted and _PLAUSIBLE_DN[0] <= min(far) <= _PLAUSIBLE_DN[1]:
         return Offset(-ADDED_DN, "pixels", f"still in, as the catalogue says: nothing darker; {evidence}")
-    raise SceneError(
-        f"{part.item_id}: the offset is ambiguous: {evidence}; the scene is quarantined, and will be decided once "
-        "other scenes of the place are known"
+    later = (
+        "and will be decided once other scenes of the place are known"
+        if reference is None
+        else "since other scenes of the place do not decide it either, until a catalogue lists another processing of it"
     )
+    raise SceneError(f"{part.item_id}: the offset is ambiguous: {evidence}; the scene is quarantined, {later}")
 
 
 def _baseline(part: Part) -> tuple[int, int]:

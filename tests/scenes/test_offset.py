@@ -86,6 +86,16 @@ def test_d1_real_offset_still_in_with_a_wrong_flag_is_quarantined_without_histor
         offset.decide(sampled(values, scl, hint=hint), None)
 
 
+def test_d1_ambiguous_scene_is_told_to_be_decided_later_only_where_no_other_was_compared(devon: Any) -> None:
+    values, scl = devon("2024-06-02")
+    between = np.full((1, len(BANDS), *scl.shape), np.nan, np.float32)
+    between[0, :3] = (values.astype(np.float32) - 500) * SCALE  # as far from either offset
+    with pytest.raises(SceneError, match=r"ambiguous: .*will be decided once other scenes of the place are known$"):
+        offset.decide(sampled(values, scl, hint=0), None)
+    with pytest.raises(SceneError, match=r"ambiguous: .*do not decide it either, until .* another processing of it$"):
+        offset.decide(sampled(values, scl, hint=0), between)
+
+
 @pytest.mark.parametrize("hint", [None, 0, -1000])
 def test_d1_history_decides_whatever_the_flag_says(devon: Any, hint: int | None) -> None:
     values, scl = devon("2024-08-01")
