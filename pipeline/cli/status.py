@@ -1,5 +1,6 @@
 """The command that tells how a deployment stands."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,7 @@ def status(
     as_of: Annotated[str, typer.Option("--as-of", help="The day, like 2026-05-01. Default: today (UTC).")] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Last night, freshness of the data, where we are blind and for how long, failed parts, next overpasses.
+    """Last night, catalogues, freshness of the data, where we are blind and how long, failed parts, next overpasses.
 
     Exit code: 1 where some part of the last night failed, 3 where an area is blind or its catalogue silent for longer
     than its profile allows.
@@ -49,6 +50,7 @@ def _lines(item: "AoiStatus") -> list[tuple[str, str]]:
         return [*lines, ("last night", "none yet; run vanwatch nightly")]
     counts = ", ".join(f"{number} {status}" for status, number in (item.alerts or {}).items()) or "none"
     lines += [("last night", f"{item.last_night} ({item.catalog})"), ("alerts", counts)]
+    lines += _most("catalogue", item.catalog_problems, "problems")
     fresh = f"{item.newest_scene}, {_days(item.fresh_days)} ago" if item.newest_scene else "none known"
     lines += [("newest scene", fresh), ("clear look", _seen(item))]
     if item.uncovered_km2:
@@ -61,10 +63,14 @@ def _lines(item: "AoiStatus") -> list[tuple[str, str]]:
         ahead = item.next_overpasses[0]
         orbit = f" on orbit {ahead.relative_orbit}" if ahead.relative_orbit is not None else ""
         lines.append(("next overpass", f"{ahead.day}: {ahead.platform or 'a satellite'}{orbit} over {ahead.mgrs}"))
-    lines += [("failed", line) for line in item.failed[:MOST]]
-    if len(item.failed) > MOST:
-        lines.append(("failed", f"and {len(item.failed) - MOST} parts more"))
+    lines += _most("failed", item.failed, "parts")
     return lines + [("ALARM", line) for line in item.alarms]
+
+
+def _most(name: str, told: Sequence[str], what: str) -> list[tuple[str, str]]:
+    """The first lines, and how many more there are."""
+    more = [f"and {len(told) - MOST} {what} more"] if len(told) > MOST else []
+    return [(name, line) for line in (*told[:MOST], *more)]
 
 
 def _seen(item: "AoiStatus") -> str:

@@ -22,6 +22,8 @@ class LastNight:
     """Parts that failed, each with its reason."""
     alerts: dict[str, int]
     """Status to number of alerts."""
+    catalog_problems: tuple[str, ...] = ()
+    """What went wrong with the catalogues, though one answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,16 @@ class Failure:
 def last_night(books: Books) -> LastNight | None:
     """The last whole night; None before the first."""
     night, alert = tables.Night, tables.Alert
-    newest = select(night.as_of, night.catalog, night.failed).where(night.aoi == books.aoi)
+    columns = (night.as_of, night.catalog, night.failed, night.catalog_problems)
+    newest = select(*columns).where(night.aoi == books.aoi)
     standing = select(alert.status, func.count().label("number")).where(alert.aoi == books.aoi, alert.until.is_(None))
     with books.database.reading() as connection:
         row = connection.execute(newest.order_by(night.as_of.desc()).limit(1)).first()
         if row is None:
             return None
         counts = {each.status: each.number for each in connection.execute(standing.group_by(alert.status))}
-    return LastNight(row.as_of, row.catalog, tuple(row.failed), dict(sorted(counts.items())))
+    alerts = dict(sorted(counts.items()))
+    return LastNight(row.as_of, row.catalog, tuple(row.failed), alerts, tuple(row.catalog_problems))
 
 
 def failures_since(books: Books, day: date) -> tuple[Failure, ...]:

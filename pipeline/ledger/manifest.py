@@ -99,6 +99,8 @@ class Done:
     after: Manifest
     attempt: int = 1
     catalog: str = ""
+    catalog_problems: tuple[str, ...] = ()
+    """What went wrong with the catalogues, though one answered: those that did not, items that are of no use, gaps."""
     history: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Entries of scenes that were considered only for the normal."""
     looks: tuple[tuple[str, str, dict[str, int]], ...] = ()

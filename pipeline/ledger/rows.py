@@ -54,6 +54,7 @@ def night(aoi: str, as_of: date, done: Done) -> Record:
         "newest_scene": seen.newest_scene,
         "alarms": [alarm.text for alarm in seen.alarms],
         "standing": [alarm.key for alarm in seen.alarms],
+        "catalog_problems": list(done.catalog_problems),
     }
 
 

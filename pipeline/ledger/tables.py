@@ -67,6 +67,8 @@ class Night(Base):
     alarms: Mapped[list[str]]
     standing: Mapped[list[str]]
     """Keys of the alarms, to tell new ones from those that stood before."""
+    catalog_problems: Mapped[list[str]]
+    """See `manifest.Done`."""
 
 
 class Failure(Base):

@@ -53,6 +53,8 @@ class Plan:
     """What could not be read of histories, and is tried again next night."""
     problems: tuple[str, ...]
     """What went wrong and is not fatal."""
+    catalog_problems: tuple[str, ...]
+    """Those of them that the catalogues made."""
     uncovered: BaseGeometry
     """WGS84 part of the AOI that no granule covers of which a catalogue lists a scene; may be empty."""
     catalog: str
@@ -130,6 +132,7 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         anew=frozenset(granule for granule, each in past.items() if each.anew),
         failures=tuple(line for each in past.values() for line in each.failures),
         problems=found.problems + tuple(line for each in past.values() for line in each.problems),
+        catalog_problems=found.problems,
         uncovered=grid.uncovered(desk.aoi.geometry, granules),
         catalog=found.catalog,
     )

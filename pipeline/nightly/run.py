@@ -334,6 +334,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         after=replace(published.after, clear_days=blindness.clear_days(night)),
         attempt=attempt,
         catalog=tonight.catalog,
+        catalog_problems=tonight.catalog_problems,
         history=tonight.past,
         looks=tuple((scene, a.tile.key, pixels) for a in answers for scene, pixels in sorted(a.seen.items())),
         failed=parts,

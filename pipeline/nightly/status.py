@@ -36,6 +36,8 @@ class AoiStatus:
     last_night: date | None
     catalog: str = ""
     """That answered in the last night."""
+    catalog_problems: tuple[str, ...] = ()
+    """What went wrong with the catalogues in the last night, though one answered; no part failed of it."""
     alerts: dict[str, int] | None = None
     """Status to number of alerts."""
     newest_scene: date | None = None
@@ -124,6 +126,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         aoi=item.id,
         last_night=last.as_of,
         catalog=last.catalog,
+        catalog_problems=last.catalog_problems,
         alerts=last.alerts,
         newest_scene=seen.newest_scene,
         fresh_days=(day - seen.newest_scene).days if seen.newest_scene else None,

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from pipeline.errors import ConfigError, StateError
-from pipeline.ledger import database, tables
+from pipeline.ledger import database, health, tables
 from pipeline.ledger.database import Database
 from pipeline.ledger.nights import Books
 from pipeline.nightly import telling
@@ -31,6 +31,20 @@ def test_opened_again_keeps_everything(url: str) -> None:
         run_nights(Books(ledger, "a"), range(2))
     with database.opened(url) as ledger:
         assert Books(ledger, "a").last() == day(1)
+
+
+@BOTH
+def test_ledger_of_an_earlier_form_keeps_its_nights_which_tell_of_no_catalogue_problem(url: str) -> None:
+    with database.opened(url) as ledger:
+        run_nights(Books(ledger, "a"), range(1))
+        with ledger.writing() as connection:
+            connection.execute(text("ALTER TABLE nights DROP COLUMN catalog_problems"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    with database.opened(url) as ledger:
+        found = health.last_night(Books(ledger, "a"))
+        assert found is not None
+        assert (found.as_of, found.catalog_problems) == (day(0), ())
+        run_nights(Books(ledger, "a"), range(1, 2))
 
 
 @BOTH

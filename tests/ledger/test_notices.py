@@ -121,7 +121,8 @@ def test_ledger_without_notices_is_brought_up_to_date(url: str) -> None:
         commit(ledger, 0)
         with ledger.writing() as connection:
             connection.execute(text("DROP TABLE notices"))
-            connection.execute(text("ALTER TABLE nights DROP COLUMN standing"))
+            for column in ("standing", "catalog_problems"):
+                connection.execute(text(f"ALTER TABLE nights DROP COLUMN {column}"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     with database.opened(url) as ledger:
         assert Books(ledger, "a").load(day(1), scenes_since=day(0)).standing == ()

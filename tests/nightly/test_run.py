@@ -106,6 +106,20 @@ def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local:
     assert arrays(place).keys().isdisjoint(files)  # the files of the last whole night are never written again
 
 
+def test_catalogue_that_does_not_answer_is_told_by_status_though_another_stepped_in(
+    world: World, make_home: MakeHome, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("no list")
+    place = make_home(search={"catalogs": [str(broken), str(world.items)]})
+    report = run.nightly(place, world.nights[0], run.Options(workers=0))
+    found = status.read(place, world.nights[0], ())
+    (item,) = found.aois
+    assert (report.exit_code, item.catalog, item.failed) == (0, str(world.items), ())
+    (line,) = item.catalog_problems
+    assert str(broken) in line
+
+
 def test_nightly_without_a_new_scene_keeps_the_alerts(
     world: World, watched: run.Home, local: run.Options, tmp_path: Path
 ) -> None:

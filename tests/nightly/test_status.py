@@ -74,6 +74,25 @@ def test_read_tells_parts_that_failed_and_nights_that_gave_nothing(place: run.Ho
     assert found.exit_code == 1
 
 
+def test_catalogue_problems_of_the_last_night_are_told_and_fail_nothing(place: run.Home) -> None:
+    problems = tuple(f"catalogue first: no answer {number}" for number in range(7))
+    with database.opened(place.ledger) as ledger:
+        books = Books(ledger, "planted-world")
+        before = books.load(day(5), scenes_since=day(0))
+        books.commit(before, replace(a_night(before, 5), catalog_problems=problems))
+    arguments = ["status", "--home", str(place.folder), "--as-of", day(5).isoformat()]
+    shown = CliRunner().invoke(cli.app, arguments)
+    assert shown.exit_code == 0
+    assert "  catalogue      catalogue first: no answer 0\n" in shown.output
+    assert shown.output.count("no answer") == 5
+    assert "  catalogue      and 2 problems more\n" in shown.output
+    told = json.loads(CliRunner().invoke(cli.app, [*arguments, "--json"]).stdout)
+    assert told["aois"][0]["catalog_problems"] == list(problems)
+    with database.opened(place.ledger) as ledger:
+        run_nights(Books(ledger, "planted-world"), range(6, 7))
+    assert status.read(place, day(6), ()).aois[0].catalog_problems == ()
+
+
 def test_read_before_the_first_night_says_so_and_makes_nothing(make_home: MakeHome) -> None:
     home = make_home()
     found = status.read(home, date(2026, 1, 1), ())
