@@ -344,9 +344,19 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
         ),
     )
     books.commit(before, done)
-    desk.store.sweep(before, published.after)
+    unswept = _swept(desk, before, published.after)
     alarms = tuple(alarm.text for alarm in night.outlook.alarms)
     for line in alarms:
         log.warning("%s", line)
     where = None if url else published.folder
-    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread, published.counts, where, url, alarms)
+    return AoiReport(desk.aoi.id, desk.as_of, "", parts + unread + unswept, published.counts, where, url, alarms)
+
+
+def _swept(desk: Desk, before: state.Manifest, after: state.Manifest) -> tuple[str, ...]:
+    """Drop what no night needs any more; why that failed: the night itself is done, and the next one sweeps again."""
+    try:
+        desk.store.sweep(before, after)
+    except VanwatchError as err:
+        log.error("%s", err)
+        return (f"sweep: {err}",)
+    return ()

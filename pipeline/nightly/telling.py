@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline import aoi as areas
+from pipeline import config
 from pipeline.bucket import Bucket
 from pipeline.depot import Depot, Folder
 from pipeline.errors import ConfigError, StateError, VanwatchError
@@ -69,7 +70,7 @@ def groups_of(aois: Path, configs: Path) -> Groups:
     """
     if not (configs / FILE).exists():
         return NOBODY
-    known = areas.load_all(aois, configs) if any(aois.glob("*.geojson")) else ()
+    known = areas.load_all(aois, configs) if config.shown(aois.glob("*.geojson")) else ()
     return checks.load(configs, [item.id for item in known])
 
 

@@ -5,7 +5,7 @@ cannot be read costs no night: it is told, and read again with the next one.
 """
 
 import logging
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from pipeline.errors import ConfigError, StateError
@@ -29,7 +29,7 @@ def gather(out: Path, aoi_id: str, database: Database, *, as_of: date) -> tuple[
         as_of: the night; files of later nights are left alone.
 
     Returns:
-        Problems: files that could not be read, verdicts on alerts that the ledger does not know.
+        Problems: files that could not be read, verdicts on alerts that the ledger does not know, or of days ahead.
 
     Raises:
         StateError: the ledger does not answer.
@@ -44,6 +44,11 @@ def gather(out: Path, aoi_id: str, database: Database, *, as_of: date) -> tuple[
         except StateError as err:
             problems.append(str(err))
     for said in sorted(typed, key=lambda said: (said.on, said.alert_id)):
+        if said.on > datetime.now(UTC).date() + timedelta(days=1):  # it would count from that day on, and not before
+            problems.append(
+                f"verdict typed in QGIS: {said.alert_id}: {said.on}: lies ahead; check that machine's clock"
+            )
+            continue
         try:
             if ledger.record_verdict(database, said):
                 log.info("%s: %s by %s", said.alert_id, said.verdict, said.by)

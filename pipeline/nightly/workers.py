@@ -189,8 +189,7 @@ def connect(
                 yield OnDask(starting.result)
             finally:
                 if starting.exception() is None:
-                    starting.result().close()
-                    starting.result().cluster.close()
+                    _close(starting.result())
 
 
 def _start(count: int, preload: list[str]) -> Any:
@@ -215,6 +214,15 @@ def _start(count: int, preload: list[str]) -> Any:
     except BaseException:
         cluster.close()
         raise
+
+
+def _close(client: Any) -> None:
+    """With the processes behind it, whatever the client says."""
+    cluster = client.cluster
+    try:
+        client.close()
+    finally:
+        cluster.close()
 
 
 def _client(scheduler: str) -> Any:

@@ -17,11 +17,11 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from pipeline import cli, demo
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import database, tables
 from pipeline.ledger.manifest import Manifest
 from pipeline.ledger.nights import Books
-from pipeline.nightly import run, status, workers
+from pipeline.nightly import run, state, status, workers
 from pipeline.simulate import serve
 from tests import postgres
 from tests.nightly import pgstac
@@ -261,6 +261,22 @@ def test_over_database_that_does_not_answer_is_wrong_input_and_changes_nothing(
         run.nightly(place, world.nights[0], local)
     assert not place.state.exists()
     assert not place.out.exists()
+
+
+def test_night_whose_state_cannot_be_swept_is_done_and_says_so(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StateError("s3://state: cannot be listed")
+
+    place = make_home()
+    with monkeypatch.context() as patched:
+        patched.setattr(state.Store, "sweep", refuse)
+        report = run.nightly(place, world.nights[0], local)
+    assert (report.exit_code, report.nights[0].error) == (1, "")
+    assert report.nights[0].failed == ("sweep: s3://state: cannot be listed",)
+    assert alerts_file(place).exists()
+    assert run.nightly(place, world.nights[1], local).exit_code == 0
 
 
 def test_over_scheduler_that_does_not_answer_changes_nothing(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.ledger import database
+from pipeline.ledger import verdicts as ledger_verdicts
 from pipeline.nightly import run, typed
 from tests.nightly.planted import World
 
@@ -69,6 +70,17 @@ def test_gather_file_that_cannot_be_read_is_told_and_the_others_count(first_nigh
     assert len(problems) == 1
     assert "0001.gpkg" in problems[0]
     assert "\n" not in problems[0]
+
+
+def test_gather_verdict_of_a_day_ahead_is_told_and_does_not_count_yet(first_night: run.Home, world: World) -> None:
+    place = first_night
+    name = next(name for name, p in shown(place).items() if p["kind"] == "clearing")
+    file = place.out / "latest" / AOI / "alerts.gpkg"
+    type_in(file, name, verdict="dismissed", verdict_by="asha", verdict_on="2204-03-01T09:00:00Z")
+    with database.opened(place.ledger) as ledger:
+        (problem,) = typed.gather(place.out, AOI, ledger, as_of=world.nights[0])
+        assert ledger_verdicts.verdicts_for(ledger, [name]) == {}
+    assert problem == f"verdict typed in QGIS: {name}: 2204-03-01: lies ahead; check that machine's clock"
 
 
 def test_gather_leaves_files_of_later_nights_alone(first_night: run.Home, world: World) -> None:

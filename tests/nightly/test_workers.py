@@ -64,6 +64,24 @@ def test_workers_that_cannot_start_are_told_in_one_line(tmp_path: Path) -> None:
         crew.run(square, [1], label="squares")
 
 
+def test_close_lets_the_processes_go_whatever_the_client_says() -> None:
+    class Cluster:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    class Client:
+        cluster = Cluster()
+
+        def close(self) -> None:
+            raise TimeoutError("no answer")
+
+    with pytest.raises(TimeoutError):
+        workers._close(Client())
+    assert Client.cluster.closed
+
+
 def is_loaded(module: str) -> bool:
     return module in sys.modules
 
