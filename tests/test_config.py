@@ -46,6 +46,7 @@ LEAST = 'title = "t"\nuse = "research"\n[search]\ncatalogs = ["local"]\n'
 def test_load_profile_shipped_profile_loads_and_its_catalogs_exist(path: Path) -> None:
     profile = config.load_profile(path)
     assert set(profile.search.catalogs) <= set(config.load_catalogs(CONFIGS / "catalogs.toml"))
+    assert "copernicus" not in profile.search.catalogs, "its files need keys that nobody has by default"
 
 
 def test_load_profile_forest_names_and_explains_every_knob() -> None:

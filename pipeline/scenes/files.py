@@ -3,6 +3,7 @@
 In: hrefs. Out: headers and windows as they stand in the file. Refuses to know what is kept between reads.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from pipeline.errors import ReadError
 from pipeline.grid import Window
 from pipeline.scenes import handles, sign
 
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""In the environment: what files of an object store are read with."""
+_STORES = ("s3://", "/vsis3/")
 _GROUP_PX = 1024 * 1024  # strips are grouped up to this, so that a block is worth a request and a file
 _SMALL_PX = 256  # smaller tiles are grouped up to this side
 _GDAL: dict[str, str | int] = {
@@ -97,8 +101,17 @@ def attempt(
             count(failed_attempts=1)
     count(failed_reads=1)
     detail = sign.unsigned(f"{reason} {reason.__cause__ or ''}".strip()) if reason else ""
-    message = f"{href}: not readable after {rules.attempts} attempts: {detail}; check the file, or try later"
+    message = f"{href}: not readable after {rules.attempts} attempts: {detail}; {_remedy(href)}"
     raise ReadError(message) from reason
+
+
+def _remedy(href: str) -> str:
+    """What to do about a file that cannot be read: in an object store it is the keys, most of all."""
+    if not href.startswith(_STORES):
+        return "check the file, or try later"
+    absent = [name for name in KEYS if not os.environ.get(name)]
+    told = f"{' and '.join(absent)} not set in the environment" if absent else f"check {' and '.join(KEYS)}"
+    return f"{told}: give the keys of this store (docs/operating.md, Catalogues), or name another catalogue"
 
 
 def _once(url: str, work: Callable[[Any], T], *, fresh: bool, count: Count) -> T:
