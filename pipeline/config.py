@@ -140,7 +140,7 @@ class Evidence(Model):
     confirm_looks: int = Field(default=2, ge=1, le=10)
     """Looks of different days that must show it before an alert is confirmed."""
     bound: float = Field(default=8.0, gt=0, le=20)
-    """Evidence is kept within plus and minus this."""
+    """Evidence never rises above this; it never falls below `prior`."""
     look_bound: float = Field(default=4.0, gt=0, le=7.5)
     """One look adds at most this much, so that no single look decides alone."""
     half_life_days: float = Field(default=120.0, ge=5, le=10000)
