@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import options
+from pipeline.errors import ConfigError
+
+Simulated = Annotated[bool, typer.Option("--simulated", help="On simulated ground alone: needs no real data.")]
 
 
 def train(
@@ -16,24 +19,28 @@ def train(
     seed: Annotated[list[int] | None, typer.Option(help="Several give mean and spread; the median ships.")] = None,
     network: Annotated[str, typer.Option(help="Another network of models/registry.py, like fc-siam-diff.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the configuration's.")] = None,
+    simulated: Simulated = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a change network on injected changes; the result is a model folder with card and weights.
 
-    Example: vanwatch train --config configs/train.toml --out runs/mine --seed 1 --seed 2 --seed 3
+    The real ground of configs/train.toml does not come with Vanwatch; --simulated does without it.
+
+    Example: vanwatch train --simulated --out runs/mine --seed 1 --seed 2 --seed 3
     """
     from pipeline.learn import seeds, settings
     from pipeline.learn.train import Instead
 
     chosen = seed or [settings.read_settings(config).fit.seed]
     say = logging.getLogger("vanwatch").info
-    instead = Instead(network=network, epochs=epochs)
+    instead = Instead(network=network, epochs=epochs, simulated=simulated)
     card = seeds.train_seeds(config, out, chosen, instead=instead, resume=resume, report=say)
     if as_json:
         print(card.model_dump_json(indent=1))
     else:
-        print(f"{card.model_id} is in {out}; use it as detect.model in a profile, or compare it: vanwatch evaluate")
+        how = "vanwatch evaluate --simulated" if simulated else "vanwatch evaluate"
+        print(f"{card.model_id} is in {out}; use it as detect.model in a profile, or compare it: {how}")
 
 
 def evaluate(
@@ -41,6 +48,7 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="Folder of real data. Default: the configuration's.")] = None,
     train_config: Annotated[Path, typer.Option("--config", help="Where chips come from.")] = Path("configs/train.toml"),
     out: Annotated[Path, typer.Option(help="Folder for the table, plots and pictures.")] = Path("out/evaluate"),
+    simulated: Simulated = False,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and of fitted classifiers.")] = 0,
     benchmark: Annotated[str, typer.Option(help="Another table: oscd (licence CC-BY-NC-SA; benchmark only).")] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the benchmark's data.")] = None,
@@ -50,7 +58,9 @@ def evaluate(
 ) -> None:
     """Put models and everything they must beat to the same trials: one table, with intervals.
 
-    Example: vanwatch evaluate --model vanwatch-s --model runs/fc-siam-diff --out out/evaluate
+    The real places that it judges on do not come with Vanwatch; --simulated does without them.
+
+    Example: vanwatch evaluate --simulated --model vanwatch-s --model runs/mine --out out/evaluate
     """
     say = logging.getLogger("vanwatch").info
     chosen = tuple(model or ("vanwatch-s",))
@@ -64,7 +74,9 @@ def evaluate(
     from pipeline.evaluate import report, summary
     from pipeline.learn import contest
 
-    results = contest.run(contest.Contest(chosen, train_config, data, seed), out, report=say)
+    if simulated and data:
+        raise ConfigError("--data and --simulated: real data, or none; give one of them")
+    results = contest.run(contest.Contest(chosen, train_config, data, simulated, seed), out, report=say)
     print(report.as_json(results) if as_json else f"{summary.text(results)}\nwritten to {out}\n", end="")
 
 

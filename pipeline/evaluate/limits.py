@@ -23,20 +23,22 @@ def training_thresholds(lineup: Lineup, suburbs: Sequence[Place], clearings: Seq
 
     Args:
         lineup: the methods.
-        suburbs: places that models may train on; what changed on them counts as unchanged here, for all methods alike.
+        suburbs: places that models may train on; what changed on them counts as unchanged here, for all methods alike;
+            may be empty.
         clearings: chips of training places with injected clearings, none of them fitted to; may be empty.
 
     Returns:
         Method to name of the rule to the score; its own only where it has one.
     """
-    maps = trials.same_pixels(score_places(lineup, suburbs), suburbs)
-    limits: Thresholds = {}
+    limits: Thresholds = {method.name: {} for method in lineup}
+    if suburbs:
+        for name, scores in trials.same_pixels(score_places(lineup, suburbs), suburbs).items():
+            score = np.concatenate([values[np.isfinite(values)] for values in scores])
+            curve = metrics.curve(metrics.rank(score, np.zeros(len(score), np.bool_)))
+            limits[name] = {
+                f"at {share:.0%} of suburbs": metrics.threshold_at(curve, false_share=share) for share in trials.FLAGGED
+            }
     for method in lineup:
-        score = np.concatenate([values[np.isfinite(values)] for values in maps[method.name]])
-        curve = metrics.curve(metrics.rank(score, np.zeros(len(score), np.bool_)))
-        limits[method.name] = {
-            f"at {share:.0%} of suburbs": metrics.threshold_at(curve, false_share=share) for share in trials.FLAGGED
-        }
         if method.thresholds:
             limits[method.name]["at its own"] = method.thresholds[Kind.CLEARING]
     if clearings:

@@ -39,12 +39,14 @@ class Extras:
     """Called with lines of progress."""
 
 
-def evaluate(models: Sequence[str], data: Path, out: Path, *, seed: int, extras: Extras | None = None) -> Results:
+def evaluate(
+    models: Sequence[str], data: Path | None, out: Path, *, seed: int, extras: Extras | None = None
+) -> Results:
     """Put models and everything they must beat to the same trials, and write the table.
 
     Args:
         models: folders in `models/weights/` or paths; the first is the one that others are compared with.
-        data: folder with `pairs/` and `series/`.
+        data: folder with `pairs/` and `series/`; None leaves out all that is judged on real places.
         out: folder for table.json, table.md and plots.
         seed: of the bootstrap.
         extras: further methods and places.
@@ -57,12 +59,13 @@ def evaluate(models: Sequence[str], data: Path, out: Path, *, seed: int, extras:
         ConfigError: two methods share a name.
         RasterError: the data cannot be read.
     """
-    check_data(data)
+    if data:
+        check_data(data)
     out.mkdir(parents=True, exist_ok=True)
     extras = extras or Extras()
     draws = Draws(extras.draws, seed)
     lineup = _lineup(models, extras.methods)
-    suburbs = places.read_unlabelled(data / "pairs" / "us-suburbs")
+    suburbs = places.read_unlabelled(data / "pairs" / "us-suburbs") if data else ()
     thresholds = limits.training_thresholds(lineup, suburbs, extras.training)
     extras.say("thresholds set on training places")
     rows: list[Row] = []
@@ -79,7 +82,8 @@ def evaluate(models: Sequence[str], data: Path, out: Path, *, seed: int, extras:
             limit = metrics.threshold_at(curves[trial][first], false_share=_MISTAKES_AT)
             pictures.draw_mistakes(judged, maps[first], out / f"{report.slug(trial)}-mistakes.png", threshold=limit)
             extras.say(f"{trial}: {len(judged)} places judged")
-    rows += alarms.judge(data, lineup, thresholds, draws=draws, say=extras.say)
+    if data:
+        rows += alarms.judge(data, lineup, thresholds, draws=draws, say=extras.say)
     results = Results(tuple(rows), thresholds, curves, claims, seed)
     report.write(results, out)
     return results
@@ -93,7 +97,10 @@ def check_data(data: Path) -> None:
     """
     for name in (*(f"pairs/{pair}" for pair in _PAIRS), *(f"series/{one}" for one in _SERIES)):
         if not (data / name).is_dir():
-            raise RasterError(f"{data / name}: no such folder; name the folder of real data with --data")
+            raise RasterError(
+                f"{data / name}: no such folder; real data do not come with Vanwatch: name their folder with --data, "
+                "or judge on simulated ground alone with --simulated"
+            )
 
 
 def _lineup(models: Sequence[str], others: Sequence[Method]) -> Lineup:
@@ -123,8 +130,11 @@ def _judge_pixels(
     return rows, curves, {m: metrics.reliability(pixels) for m, pixels in ranked.items() if m in claims}
 
 
-def _labelled(data: Path, injected: Sequence[Sequence[Place]]) -> list[dict[str, Sequence[Place]]]:
+def _labelled(data: Path | None, injected: Sequence[Sequence[Place]]) -> list[dict[str, Sequence[Place]]]:
     """Trials with labelled pixels, those together whose places differ in the label only."""
-    czech = places.read_czech(data / "pairs" / "czech")
-    own = {f"{_INJECTED}{group[0].kind}": group for group in injected if group}
-    return [*([own] if own else []), {"czech": czech, "czech, edges left out": places.without_edges(czech)}]
+    own: dict[str, Sequence[Place]] = {f"{_INJECTED}{group[0].kind}": group for group in injected if group}
+    found = [own] if own else []
+    if data:
+        czech = places.read_czech(data / "pairs" / "czech")
+        found.append({"czech": czech, "czech, edges left out": places.without_edges(czech)})
+    return found

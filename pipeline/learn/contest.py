@@ -18,7 +18,7 @@ from pipeline.evaluate.places import Place
 from pipeline.evaluate.results import Results
 from pipeline.learn import grounds, store
 from pipeline.learn.chips import IGNORED
-from pipeline.learn.settings import Settings, Split, read_settings
+from pipeline.learn.settings import Settings, Split, read_settings, simulated
 from pipeline.learn.store import Report, Stored
 from pipeline.schema import KINDS, Kind
 
@@ -40,6 +40,8 @@ class Contest:
     """Training configuration: where chips come from."""
     data: Path | None = None
     """Folder of real data; the configuration's if None."""
+    simulated: bool = False
+    """Without real data: on simulated test chips alone."""
     seed: int = 0
     """Of the bootstrap and of the fitted classifiers."""
     draws: int = 300
@@ -62,8 +64,11 @@ def run(contest: Contest, out: Path, *, report: Report) -> Results:
         RasterError: the real data cannot be read.
     """
     settings = read_settings(contest.config)
-    data = contest.data or contest.config.parent / settings.data.root
-    table.check_data(data)
+    data = None if contest.simulated else contest.data or contest.config.parent / settings.data.root
+    if data is None:
+        settings = simulated(settings)
+    else:
+        table.check_data(data)
     if settings.data.real_share > 0 and TEST not in {entry.split for entry in settings.ground}:
         raise ConfigError(f"{contest.config}: ground: none has split '{TEST}'; add places that are never trained on")
     torch.set_num_threads(1)  # small cells gain nothing from more, and the answer is the same everywhere
@@ -117,7 +122,8 @@ class _Chips:
 
     settings: Settings
     config: Path
-    data: Path
+    data: Path | None
+    """Folder of real data; None where the settings name no real ground."""
     folder: Path
     report: Report
 
@@ -127,5 +133,5 @@ class _Chips:
         update = {fields[split]: min(number, getattr(data, fields[split])), "seed": data.seed + other_seed}
         settings = self.settings.model_copy(update={"data": data.model_copy(update=update)})
         used = [entry for entry in settings.ground if entry.split == split and settings.data.real_share > 0]
-        ground = tuple(grounds.read_ground(entry, self.data, source=str(self.config)) for entry in used)
+        ground = tuple(grounds.read_ground(e, self.data, source=str(self.config)) for e in used if self.data)
         return store.stored_chips(self.folder, split, settings=settings, places=ground, report=self.report)

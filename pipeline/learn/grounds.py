@@ -49,7 +49,10 @@ def read_ground(entry: GroundFiles, root: Path, *, source: str) -> Ground:
     try:
         dates = tuple(date for name in entry.files for date in _read(root / name, entry))
     except (RasterioIOError, ValueError) as err:
-        raise ConfigError(f"{source}: ground {entry.name}: {err}; mend data.root or leave this ground out") from err
+        raise ConfigError(
+            f"{source}: ground {entry.name}: {err}; real pixels do not come with Vanwatch: work with --simulated, or "
+            "let data.root and [[ground]] name GeoTIFFs of your own (docs/models-of-your-own.md)"
+        ) from err
     rows, cols = (min(date.shape[axis] for date in dates) for axis in (1, 2))
     if any(abs(date.shape[1] - rows) > 2 or abs(date.shape[2] - cols) > 2 for date in dates):
         raise ConfigError(f"{source}: ground {entry.name}: dates differ in size; list only files on one grid")

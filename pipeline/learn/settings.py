@@ -134,6 +134,17 @@ class Settings(config.Model):
         return self
 
 
+def simulated(settings: Settings) -> Settings:
+    """The same without real ground; the card says so, under a name of its own."""
+    terms = (
+        "Trained on simulated ground only, with changes injected by this project: no other party's pixels, labels or "
+        "weights, so any use is allowed."
+    )
+    card = settings.card.model_copy(update={"name": f"{settings.card.name}-simulated", "terms": terms})
+    data = settings.data.model_copy(update={"real_share": 0.0})
+    return settings.model_copy(update={"card": card, "data": data, "ground": ()})
+
+
 def read_settings(path: Path) -> Settings:
     """Read a training configuration.
 

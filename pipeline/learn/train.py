@@ -28,7 +28,7 @@ from models import inputs, loading, registry
 from models.card import ModelCard, Normalisation
 from pipeline.errors import ConfigError
 from pipeline.learn import certificate, grounds, store
-from pipeline.learn.settings import Net, Settings, Split, read_settings
+from pipeline.learn.settings import Net, Settings, Split, read_settings, simulated
 from pipeline.learn.store import Report, Stored
 from pipeline.sensors import BANDS
 
@@ -52,15 +52,19 @@ class Instead:
     network: str = ""
     """Name in `models.registry`, built with its default parameters; the card takes the name too."""
     epochs: int | None = None
+    simulated: bool = False
+    """On simulated ground only."""
 
     def applied(self, settings: Settings) -> Settings:
         """The settings with these changes."""
+        settings = simulated(settings) if self.simulated else settings
         fit = {"seed": self.seed, "epochs": self.epochs}
         changed = settings.fit.model_copy(update={name: value for name, value in fit.items() if value is not None})
         parts: dict[str, Any] = {"fit": changed}
         if self.network:
             parts["network"] = Net(name=self.network, indices=settings.network.indices)
-            parts["card"] = settings.card.model_copy(update={"name": self.network})
+            name = f"{self.network}-simulated" if self.simulated else self.network
+            parts["card"] = settings.card.model_copy(update={"name": name})
         return settings.model_copy(update=parts)
 
 

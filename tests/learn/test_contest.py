@@ -89,6 +89,22 @@ def test_run_without_data_or_with_a_wrong_model_stops_before_any_work(config, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
+def test_run_simulated_needs_no_data_and_judges_injected_changes_only(config, tmp_path, monkeypatch):
+    for form, pixels in FEW.items():
+        monkeypatch.setitem(forest.PIXELS, form, pixels)
+    ground = "".join(
+        f'[[ground]]\nname = "{split}"\nfiles = ["x.tif"]\nlicence = "none"\nsplit = "{split}"\n'
+        for split in ("train", "valid")
+    )
+    config.write_text(CONFIG.replace("real_share = 0.0", "real_share = 0.5").replace('"data"', '"nowhere"') + ground)
+    chosen = Contest(("vanwatch-s",), config, simulated=True, draws=2, forms=("boosted",))
+    results = contest.run(chosen, tmp_path / "out", report=_silent)
+    assert {row.trial.split(",")[0] for row in results.rows} == {f"injected {kind}" for kind in KINDS}
+    assert set(results.thresholds["vanwatch-s"]) == {"at its own", "at 50% of clearings"}
+    assert (tmp_path / "out" / "table.md").exists()
+
+
 def test_run_real_ground_without_test_places_is_refused(config, tmp_path):
     ground = "".join(
         f'[[ground]]\nname = "{split}"\nfiles = ["x.tif"]\nlicence = "none"\nsplit = "{split}"\n'
@@ -118,7 +134,17 @@ def _evaluate(config: Path, *more: str) -> "subprocess.CompletedProcess[str]":
 def test_evaluate_command_missing_data_is_one_line_and_code_2(config, tmp_path):
     result = _evaluate(config, "--data", "nowhere", "--out", str(tmp_path / "out"))
     assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("vanwatch: nowhere/pairs/us-suburbs: no such folder")
+    told = result.stderr.splitlines()[-1]
+    assert told.startswith("vanwatch: nowhere/pairs/us-suburbs: no such folder")
+    assert told.endswith("--simulated")
+
+
+def test_evaluate_command_real_data_and_none_at_once_is_refused(config, tmp_path):
+    result = _evaluate(config, "--data", "nowhere", "--simulated", "--out", str(tmp_path / "out"))
+    assert (result.returncode, result.stderr) == (
+        2,
+        "vanwatch: --data and --simulated: real data, or none; give one of them\n",
+    )
 
 
 @pytest.mark.slow

@@ -12,6 +12,16 @@ def test_read_settings_shipped_file_is_valid() -> None:
     assert settings.read_settings(SHIPPED).card.name == "vanwatch-s"
 
 
+def test_simulated_names_no_real_ground_and_says_so_on_the_card() -> None:
+    shipped = settings.read_settings(SHIPPED)
+    alone = settings.simulated(shipped)
+    assert (alone.data.real_share, alone.ground) == (0.0, ())
+    assert alone.card.name == "vanwatch-s-simulated"
+    assert "Copernicus" in shipped.card.terms
+    assert "Copernicus" not in alone.card.terms
+    assert settings.Settings.model_validate(alone.model_dump()) == alone
+
+
 @pytest.mark.parametrize("place", ["czech", "amazon", "portugal", "worldcereal", "boadella"])
 def test_shipped_grounds_hold_no_place_that_models_are_compared_on(place: str) -> None:
     grounds = settings.read_settings(SHIPPED).ground

@@ -72,8 +72,11 @@ def test_train_missing_ground_is_a_config_error(tiny: Path, tmp_path: Path) -> N
     ground = '\n[[ground]]\nname = "{0}"\nfiles = ["no.tif"]\nlicence = "x"\nsplit = "{0}"\n'
     text = tiny.read_text().replace("real_share = 0.0", "real_share = 0.5")
     tiny.write_text(text + ground.format("train") + ground.format("valid"))
-    with pytest.raises(ConfigError, match=r"no\.tif"):
+    with pytest.raises(ConfigError, match=r"no\.tif.*--simulated.*docs/models-of-your-own\.md"):
         train.train(tiny, tmp_path / "run", report=_silent)
+    card = train.train(tiny, tmp_path / "run", instead=Instead(epochs=1, simulated=True), report=_silent)
+    assert [source.name for source in card.training_data] == ["simulated ground and injected changes"]
+    assert card.name == "tiny-simulated"
 
 
 def test_change_loss_ignored_and_border_pixels_do_not_count(tiny: Path) -> None:
