@@ -1,4 +1,4 @@
-"""The example units: systemd itself accepts them, and they call what there is."""
+"""The example units and manifests: systemd itself accepts the units, and they call what there is."""
 
 import shlex
 import shutil
@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from pipeline.nightly import run
 
 ROOT = Path(__file__).parents[1]
+MANIFESTS = sorted((ROOT / "deploy" / "kubernetes").iterdir())
 UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
 PLACE = "/srv/vanwatch"
 
@@ -41,3 +45,19 @@ def test_service_calls_a_command_that_exists_in_the_home_that_it_names() -> None
     assert (program, command) == (f"{PLACE}/.venv/bin/vanwatch", "nightly")
     assert lines["Environment"] == f"VANWATCH_HOME={PLACE}"
     assert lines["ReadWritePaths"] == PLACE
+
+
+def test_manifests_are_yaml_that_names_what_it_is() -> None:
+    for path in MANIFESTS:
+        assert all({"apiVersion", "kind", "metadata"} <= set(one) for one in yaml.safe_load_all(path.read_text())), path
+
+
+def test_cron_job_repeats_no_night_that_is_done_or_has_wrong_input() -> None:
+    (job,) = yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "nightly.yaml").read_text())
+    spec = job["spec"]["jobTemplate"]["spec"]
+    pod = spec["template"]["spec"]
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    assert pod["restartPolicy"] == "Never", "Kubernetes takes a policy with no other"
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"] == {"containerName": pod["containers"][0]["name"], "operator": "In", "values": [2, 3]}
+    assert run.ALARM == 3
