@@ -68,6 +68,7 @@ def test_aoi_list_json_is_machine_readable() -> None:
         (["replay", "--from", "2026-05-02", "--to", "2026-05-01"], "--to 2026-05-01 is before --from"),
         (["detect", "b.tif"], "give either BEFORE and AFTER, or --pairs DIR"),
         (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
+        (["detect", "b.tif", "a.tif", "--date", "2999-01-01"], "--date 2999-01-01: lies ahead, today is"),
         (["detect", "b.tif", "a.tif", "--model", "gone"], "gone"),
         (["verify", "VW-AAAAAAAA"], "VW-AAAAAAAA: no evidence pack in out"),
         (["verify", "../.."], "../..: no evidence pack in out"),

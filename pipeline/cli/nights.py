@@ -92,7 +92,7 @@ def detect(
         watch.check_card(told, source=str(profile), model=model)
         rules = told.rules
     names = tuple(name.strip() for name in bands.split(",")) if bands else ()
-    seen = options.as_date(day, "--date") if day else None
+    seen = options.as_past_date(day, "--date") if day else None
     wanted = pair.PairOptions(weights, names, rules, seen)
     if pairs and not (before or after):
         reports = pair.detect_folder(pairs, out, wanted)

@@ -108,14 +108,14 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
 
 
 def detect_folder(pairs: Path, out: Path, options: PairOptions) -> tuple[PairReport, ...]:
-    """Find change in every `pairs/<id>/{before,after}.tif`; a pair that fails is recorded.
+    """Find change in every `pairs/<id>/{before,after}.tif`; a pair that fails, or lacks one of them, is recorded.
 
     Raises:
         RasterError: the folder holds no pair.
     """
-    folders = sorted(path.parent for path in pairs.glob("*/before.tif"))
+    folders = sorted({path.parent for name in ("before", "after") for path in pairs.glob(f"*/{name}.tif")})
     if not folders:
-        raise RasterError(f"{pairs}: holds no <id>/before.tif; name a folder of pairs")
+        raise RasterError(f"{pairs}: holds no <id>/before.tif and <id>/after.tif; name a folder of pairs")
     reports = []
     with progress("pairs", len(folders)) as advance:
         for folder in folders:

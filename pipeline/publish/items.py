@@ -44,6 +44,7 @@ _FILES = {
     "changes": ("changes.geojson", "What is new since the night before", "application/geo+json", "data"),
     "geopackage": ("alerts.gpkg", "Alerts, tracks, blind areas and the AOI", "application/geopackage+sqlite3", "data"),
     "context": ("context.gpkg", "What is known of the land around", "application/geopackage+sqlite3", "data"),
+    "qgis": ("vanwatch.qgz", "The same as a project for QGIS, styled", "application/x-qgis-project", "visual"),
     "report": ("report.html", "The report, for people", "text/html", "report"),
     "run": ("run.json", "How the night went", "application/json", "metadata"),
 }

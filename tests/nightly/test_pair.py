@@ -158,8 +158,18 @@ def test_detect_folder_one_broken_pair_is_recorded_and_the_rest_is_done(write: W
     assert (tmp_path / "out" / "p2" / "alerts.geojson").exists()
 
 
+def test_detect_folder_half_a_pair_is_recorded_whichever_half_it_is(write: Write, tmp_path: Path) -> None:
+    write("pairs/p1/before.tif", forest(1))
+    write("pairs/p2/after.tif", forest(1))
+    (tmp_path / "pairs" / "notes").mkdir()
+    first, second = pair.detect_folder(tmp_path / "pairs", tmp_path / "out", OPTIONS)
+    assert (first.name, second.name) == ("p1", "p2")
+    assert f"{tmp_path}/pairs/p1/after.tif: not readable" in first.error
+    assert f"{tmp_path}/pairs/p2/before.tif: not readable" in second.error
+
+
 def test_detect_folder_without_pairs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RasterError, match=r"holds no <id>/before\.tif"):
+    with pytest.raises(RasterError, match=r"holds no <id>/before\.tif and <id>/after\.tif"):
         pair.detect_folder(tmp_path, tmp_path / "out", OPTIONS)
 
 

@@ -42,7 +42,7 @@ def write_night(out: Path, night: date) -> Path:
                 values = (place + numbers + 1).astype(layer.dtype)
                 mosaics.add(name, tile, np.where(tile.owned(), values, np.asarray(layer.nodata, layer.dtype)))
     geojson.write(folder / "alerts.geojson", [])
-    for name in ("changes.geojson", "alerts.gpkg", "report.html", "run.json"):
+    for name in ("changes.geojson", "alerts.gpkg", "vanwatch.qgz", "report.html", "run.json"):
         (folder / name).touch()
     items.write(folder, facts(night), tiles, model="vanwatch-s-3+0123abcd")
     return folder
@@ -97,7 +97,7 @@ def test_write_names_only_files_that_are_there_by_relative_links(stored: Path) -
     for path in paths:
         document = json.loads(path.read_text())
         hrefs = [each["href"] for each in (*document["assets"].values(), *document["links"])]
-        assert len(hrefs) == (12 if path.stem.count("-") == 3 else 7)
+        assert len(hrefs) == (13 if path.stem.count("-") == 3 else 7)
         for href in hrefs:
             assert (path.parent / href).resolve().is_relative_to(stored)
             assert (path.parent / href).exists(), href
