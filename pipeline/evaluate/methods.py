@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import progress
 from pipeline.detect import detector
 from pipeline.detect.detector import Detector
 from pipeline.detect.pair import change_pair
@@ -45,9 +46,14 @@ def silent(line: str) -> None:
 def score_places(lineup: Lineup, judged: Sequence[Place], *, say: Callable[[str], None] = silent) -> Scored:
     """Every method's scores on every place."""
     scored: Scored = {}
-    for method in lineup:
-        scored[method.name] = tuple(method.score(place.before, place.after) for place in judged)
-        say(f"{method.name}: {len(judged)} places scored")
+    with progress.bar("places scored", len(lineup) * len(judged)) as step:
+        for method in lineup:
+            scores = []
+            for place in judged:
+                scores.append(method.score(place.before, place.after))
+                step()
+            scored[method.name] = tuple(scores)
+            say(f"{method.name}: {len(judged)} places scored")
     return scored
 
 

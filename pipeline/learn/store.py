@@ -17,6 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from pipeline import progress
 from pipeline.learn import benign, chips, grounds, landscapes, palette
 from pipeline.learn.chips import Chip
 from pipeline.learn.grounds import Ground
@@ -83,17 +84,19 @@ def stored_chips(
     done = int(done_file.read_text()) if done_file.exists() else 0
     make = partial(chips.make_chip, settings=settings, grounds=places, split=split)
     processes = min(data.workers, len(os.sched_getaffinity(0)))
-    loader = DataLoader(_Made(make, done, count), batch_size=None, num_workers=processes)
-    for number, chip in enumerate(loader, start=done):
-        pairs[number] = np.stack([chip.before, chip.after])
-        labels[number] = chip.label
-        sources[number] = chip.source.encode()[:_NAME_BYTES]
-        if (number + 1) % max(1, count // _LINES) == 0 or number + 1 == count:
-            pairs.flush()
-            labels.flush()
-            sources.flush()
-            done_file.write_text(str(number + 1))
-            report(f"{split} chips: {number + 1} of {count}")
+    made = iter(DataLoader(_Made(make, done, count), batch_size=None, num_workers=processes))  # forks before any bar
+    with progress.bar(f"{split} chips", count, done=done) as step:
+        for number, chip in enumerate(made, start=done):
+            pairs[number] = np.stack([chip.before, chip.after])
+            labels[number] = chip.label
+            sources[number] = chip.source.encode()[:_NAME_BYTES]
+            step()
+            if (number + 1) % max(1, count // _LINES) == 0 or number + 1 == count:
+                pairs.flush()
+                labels.flush()
+                sources.flush()
+                done_file.write_text(str(number + 1))
+                report(f"{split} chips: {number + 1} of {count}")
     return Stored(pairs, labels, sources)
 
 

@@ -5,7 +5,6 @@ A task is a plain function of picklable values. Nothing here knows what the task
 
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import dask
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline import progress as bars
 from pipeline.errors import ConfigError, SceneError, VanwatchError, WorkerError
 
 log = logging.getLogger(__name__)
@@ -143,15 +142,13 @@ def _settled(future: Any, job: J) -> Outcome[J, Any]:
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[R], R]]:
     """A bar on a terminal, plain log lines at each quarter elsewhere; yields a function that counts one."""
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, disable=not sys.stderr.isatty(), transient=False) as bar:
-        task = bar.add_task(label, total=total)
+    with bars.bar(label, total) as step:
         done = 0
 
         def advance(result: R) -> R:
             nonlocal done
             done += 1
-            bar.advance(task)
+            step()
             if done == total or (total >= 8 and done % (total // 4) == 0):
                 log.info("%s: %d of %d", label, done, total)
             return result
