@@ -13,6 +13,7 @@ VANWATCH = Path(sys.executable).parent / "vanwatch"
 COMMANDS = [
     *("nightly", "replay", "detect", "detectability", "demo", "status"),
     *("verify", "verdict", "verdicts import"),
+    *("accuracy draw", "accuracy estimate"),
     *("aoi check", "aoi list", "aoi preview", "aoi add"),
 ]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import alerts, areas, models, nights, notify, status
+from pipeline.cli import accuracy, alerts, areas, models, nights, notify, status
 from pipeline.errors import InputError, PartError
 
 
@@ -49,6 +49,10 @@ app.command()(alerts.verdict)
 _verdicts = typer.Typer(no_args_is_help=True, help="Read back what analysts decided.")
 _verdicts.command("import")(alerts.import_)
 app.add_typer(_verdicts, name="verdicts")
+_accuracy = typer.Typer(no_args_is_help=True, help="Say how right a map is, from a sample that people look at.")
+_accuracy.command("draw")(accuracy.draw)
+_accuracy.command("estimate")(accuracy.estimate)
+app.add_typer(_accuracy, name="accuracy")
 _aoi = typer.Typer(no_args_is_help=True, help="Check, list, preview and add areas of interest.")
 _ABOUT: tuple[tuple[str, Callable[..., None]], ...] = (
     ("check", areas.check),
