@@ -64,6 +64,7 @@ def _lines(found: "Judged") -> list[str]:
     lines = [
         f"{found.aoi}, night of {found.night}: {told.looked_at} points on {hectares:,.0f} ha",
         f"left out: {found.unsure} unsure, {found.open} not filled in; {found.unseen_ha:,.0f} ha never seen clearly",
+        *(f"left out: {name}, {pixels} pixels: people could not tell" for name, pixels in found.unjudged.items()),
         "",
         f"{'':10}{'of what is shown, true':>26}{'of what is there, shown':>26}{'there is, ha':>24}",
     ]

@@ -66,6 +66,8 @@ class Judged:
     open: int
     """Points that nobody has filled in; left out."""
     unseen_ha: float
+    unjudged: dict[str, int]
+    """Strata of which people could tell of no two points, and their pixels; left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +167,28 @@ def judge(sample: Path) -> Judged:
         raise ConfigError(f"{sample}: no such file; name the sample that people have filled in")
     design = _design(design_of(sample))
     said = _said(sample, design["stratum"])
-    strata = []
+    strata, unjudged = [], {}
     for name in STRATA:
-        mapped = name if name in CLASSES else NONE
-        words = [word for point, word in said.items() if design["stratum"][point] == name and word in CLASSES]
-        strata.append(Stratum(design["pixels"][name], tuple((mapped, word) for word in words)))
-    try:
-        found = accuracy.estimate(strata, CLASSES)
-    except ValueError as err:
-        few = next(name for name, one in zip(STRATA, strata, strict=True) if len(one.pairs) < min(2, one.pixels))
-        raise ConfigError(f"{sample}: of stratum {few!r} {err}; fill in more of its column reference") from err
+        mapped, pixels = name if name in CLASSES else NONE, design["pixels"][name]
+        words = [said.get(point, "") for point, of_point in design["stratum"].items() if of_point == name]
+        told = [word for word in words if word in CLASSES]
+        if len(told) < min(2, pixels):
+            if "" in words:
+                text = f"of stratum {name!r} {len(told)} points tell what is there, two are needed"
+                raise ConfigError(f"{sample}: {text}; fill in more of its column reference")
+            unjudged[name] = pixels
+        else:
+            strata.append(Stratum(pixels, tuple((mapped, word) for word in told)))
+    if not strata:
+        raise ConfigError(f"{sample}: of no stratum two points tell what is there; look at more images, or draw again")
     return Judged(
         design["aoi"],
         design["night"],
-        found,
+        accuracy.estimate(strata, CLASSES),
         unsure=sum(word == UNSURE for word in said.values()),
-        open=sum(not word for word in said.values()),
+        open=sum(not said.get(point) for point in design["stratum"]),
         unseen_ha=design["unseen_ha"],
+        unjudged=unjudged,
     )
 
 

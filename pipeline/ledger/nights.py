@@ -149,7 +149,7 @@ class Books:
             granules=tuple(last["granules"]),
             ledger={row.scene_id: row.entry for row in connection.execute(entries)},
             alerts=tuple(connection.scalars(records)),
-            tiles={key: arrays for key, arrays, _ in kept},
+            tiles={key: arrays for key, arrays, _ in kept if arrays},
             clear_days={key: days for key, _, days in kept},
             standing=tuple(last["standing"]),
         )
@@ -216,8 +216,8 @@ def _insert(connection: Connection, table: type[tables.Base], made: list[Record]
 
 
 def _tiles(manifest: Manifest) -> dict[str, Record]:
-    """What is kept of each tile."""
+    """What is kept of each tile; of one that was never done no arrays."""
     return {
-        key: {"arrays": arrays, "clear_days": manifest.clear_days.get(key, {})}
-        for key, arrays in manifest.tiles.items()
+        key: {"arrays": manifest.tiles.get(key, ""), "clear_days": manifest.clear_days.get(key, {})}
+        for key in sorted({*manifest.tiles, *manifest.clear_days})
     }

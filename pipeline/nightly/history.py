@@ -3,8 +3,9 @@
 In: scenes and the area. Out: judged scenes, and a reference in a depot. Reads only sample windows.
 """
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.config import Profile
 from pipeline.depot import Depot
+from pipeline.errors import StateError
 from pipeline.grid import Granule, Window
 from pipeline.nightly import scratch, state
 from pipeline.nightly.scratch import Scratch
@@ -23,6 +25,7 @@ from pipeline.normal import seasonal
 from pipeline.scenes import inspect
 from pipeline.schema import Inspected, Reason, Scene
 
+log = logging.getLogger(__name__)
 MIN_HISTORY = 3
 """A median of fewer looks cannot outvote a missed cloud; new scenes wait until there are so many."""
 _THIN = 4  # every so many sampled pixels decide which scenes are worth reading
@@ -40,29 +43,16 @@ class Kept:
         """True if there is one."""
         return self.depot.exists(self.file)
 
-    @property
-    def lost(self) -> "Kept":
-        """Beside it, where the scenes are noted that could not be read when it was made."""
-        return Kept(self.depot, self.file.replace("reference", "lost", 1))
-
-    @property
-    def waits(self) -> bool:
-        """True if it, and the normals made with it, are made again tonight, for such a scene may be readable now.
-
-        Raises:
-            StateError: the note is broken.
-        """
-        noted = _noted(self)
-        return noted is not None and not noted.settled
-
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Scenes of a history that could not be read, although there is nothing wrong with them."""
+    """Scenes of a granule's history that could not be read, although there is nothing wrong with them."""
 
     scene_ids: frozenset[str]
+    night: str
+    """On which they were first missed."""
     settled: bool
-    """They could not be read on two nights, so that nobody waits for them any more."""
+    """They could not be read on another night either, so that nobody waits for them any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +87,19 @@ class History:
     """For the normal; empty if there are fewer than `MIN_HISTORY`."""
     lost: tuple[Lost, ...]
     """Scenes that could not be used."""
-    torn: frozenset[str] = frozenset()
-    """Ids of those for which the reference and the normals are made again next night."""
-    anew: bool = False
-    """What is kept of normals was made when scenes could not be read, and is made again now."""
+    waits: bool = False
+    """The reference and the normals are made again next night, for scenes that may be readable then."""
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What could not be used and is not waited for, a line each."""
-        return tuple(f"history {o.scene.scene_id}: {o.why}" for o in self.lost if o.scene.scene_id not in self.torn)
+        return tuple(f"history {o.scene.scene_id}: {o.why}" for o in self.lost if o.final or not self.waits)
 
     @property
     def failures(self) -> tuple[str, ...]:
         """What may be readable next night, a line each."""
-        return tuple(
-            f"history {o.scene.scene_id}: {o.why}; the normals are made again next night"
-            for o in self.lost
-            if o.scene.scene_id in self.torn
-        )
+        again = "the normals are made again next night"
+        return tuple(f"history {o.scene.scene_id}: {o.why}; {again}" for o in self.lost if self.waits and not o.final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +120,9 @@ class Past:
 def gather(past: Past, crew: Workers, *, label: str) -> History:
     """Choose the scenes for the normal, write the reference, and judge the scenes by it.
 
-    Where scenes cannot be read, others take their place, less fitting ones; so what is made is made again next night,
-    unless the same scenes cannot be read then either.
+    Where scenes cannot be read, others take their place, less fitting ones; `note` remembers that.
     """
-    rules, before = past.profile.normal, _noted(past.reference)
+    rules = past.profile.normal
     ranked = seasonal.rank(past.scenes, past.anchor, rules)
     windows = inspect.sample_windows(past.granule, past.area)
     known: dict[str, inspect.Samples | None] = {}
@@ -174,26 +158,52 @@ def gather(past: Past, crew: Workers, *, label: str) -> History:
     if len(judged) < MIN_HISTORY:
         past.reference.depot.delete([past.reference.file])
         return History((), tuple(lost))
-    torn = _note(past.reference, before, frozenset(o.scene.scene_id for o in lost if not o.final))
-    return History(judged, tuple(lost), torn, anew=before is not None and not before.settled)
+    return History(judged, tuple(lost))
 
 
-def _noted(reference: Kept) -> Note | None:
-    if not reference.lost.exists:
+def note_of(granule: Granule, anchor: date) -> str:
+    """The file in which lost scenes of a granule's history are noted; whatever the outline of the AOI."""
+    return f"lost_{granule.mgrs}_{anchor.isoformat()}.arrays"
+
+
+def noted(depot: Depot, file: str) -> Note | None:
+    """The scenes that could not be read when the normals were made; None if there were none.
+
+    A note that is broken stands for a history that nobody knows: it is gathered again.
+    """
+    if not depot.exists(file):
         return None
-    values = state.load_arrays(reference.depot, reference.lost.file, remedy="delete it: the next night makes it again")
-    return Note(frozenset(str(name) for name in values["scene_ids"]), bool(values["settled"][0]))
+    try:
+        values = state.load_arrays(depot, file)
+        return Note(frozenset(map(str, values["scene_ids"])), str(values["night"][0]), bool(values["settled"][0]))
+    except (StateError, KeyError, IndexError) as err:
+        log.warning("%s/%s: %s; the history is gathered again", depot, file, err)
+        return Note(frozenset(), "", settled=False)
 
 
-def _note(reference: Kept, before: Note | None, lost: frozenset[str]) -> frozenset[str]:
-    """Note what was lost beside the reference; what of it is tried again next night: all, unless it was lost before."""
+def note(found: History, depot: Depot, file: str, *, night: date) -> History:
+    """Remember the scenes that could not be read.
+
+    Args:
+        found: a history, of which nothing that was made earlier is kept any more.
+        depot: where the note is.
+        file: its name.
+        night: tonight. What is lost on a second night is not waited for any more; a second try in one night is none.
+
+    Raises:
+        WriteError: the depot cannot be written to.
+    """
+    before = noted(depot, file)
+    lost = frozenset(o.scene.scene_id for o in found.lost if not o.final)
     if not lost:
-        reference.depot.delete([reference.lost.file])
-        return lost
-    settled = before is not None and lost <= before.scene_ids
+        depot.delete([file])
+        return found
+    same = before is not None and lost <= before.scene_ids
+    first = before.night if before is not None and same else night.isoformat()
+    settled = before is not None and same and (before.settled or first < night.isoformat())
     names = np.array(sorted(lost), dtype=np.str_)
-    state.save_arrays(reference.depot, reference.lost.file, {"scene_ids": names, "settled": np.array([settled])})
-    return frozenset() if settled else lost
+    state.save_arrays(depot, file, {"scene_ids": names, "night": np.array([first]), "settled": np.array([settled])})
+    return replace(found, waits=not settled)
 
 
 def _lost(outcome: Outcome[InspectJob, Any]) -> Lost:

@@ -38,7 +38,6 @@ def make(desk: Desk, tonight: Plan, before: state.Manifest, *, attempt: int, wei
             as_of=desk.as_of,
             anchor=tonight.anchor,
             history=tonight.history.get(tile.granule, ()),
-            anew=tile.granule in tonight.anew,
             new=_scenes_for(tile, tonight, before),
             weights=None if desk.apart else weights,
             store=desk.store,

@@ -47,8 +47,6 @@ class Plan:
     """The state's ledger with tonight's decisions."""
     past: dict[str, dict[str, Any]]
     """Ledger entries of scenes that were considered only for the normal."""
-    anew: frozenset[Granule]
-    """Where normals that are kept are made again."""
     failures: tuple[str, ...]
     """What could not be read of histories, and is tried again next night."""
     problems: tuple[str, ...]
@@ -104,7 +102,8 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     """
     rules = desk.aoi.profile.normal
     anchor = seasonal.anchor(desk.as_of, rules)
-    ready = _normals_kept(desk, before, anchor)
+    kept = tiles_of(desk.aoi, [grid.granule(name) for name in before.granules]) if before.granules else ()
+    ready = bool(kept) and not _lacking(desk, kept, anchor)
     days = desk.aoi.profile.search.window_days if ready else desk.aoi.profile.search.history_days
     found = complete.search(
         desk.aoi.geometry,
@@ -129,7 +128,6 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
         granules=tuple(g.mgrs for g in granules),
         ledger=ledger,
         past=entries.of_history(past.values(), desk.as_of, besides=ledger),
-        anew=frozenset(granule for granule, each in past.items() if each.anew),
         failures=tuple(line for each in past.values() for line in each.failures),
         problems=found.problems + tuple(line for each in past.values() for line in each.problems),
         catalog_problems=found.problems,
@@ -164,14 +162,22 @@ def _touches(aoi: Aoi, granule: Granule) -> bool:
     return bool(grid.tiles_over(aoi.geometry, tile_px=grid.GRANULE_PX, available=[granule]))
 
 
-def _normals_kept(desk: Desk, before: state.Manifest, anchor: date) -> bool:
-    tiles = tiles_of(desk.aoi, [grid.granule(name) for name in before.granules])
-    granules = {tile.granule for tile in tiles}  # an outline drawn anew may have left some
-    references = [_reference(desk.store, granule, anchor, _windows(granule, tiles)) for granule in granules]
-    if not tiles or not all(known.exists and not known.waits for known in references):
-        return False
-    keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles)
-    return keep.all_kept(desk.store.normals, keys)
+def _lacking(desk: Desk, tiles: Sequence[Tile], anchor: date) -> set[Granule]:
+    """Granules of which the reference or a normal is not kept, or is to be made again."""
+    normals, found = desk.store.normals, set[Granule]()
+    for granule in {tile.granule for tile in tiles}:
+        mine = [tile for tile in tiles if tile.granule == granule]
+        keys = (task.normal_key(tile, anchor, desk.aoi.profile) for tile in mine)
+        reference = _reference(desk.store, granule, anchor, _windows(granule, mine))
+        if not reference.exists or _waits(desk, granule, anchor) or not keep.all_kept(normals, keys):
+            found.add(granule)
+    return found
+
+
+def _waits(desk: Desk, granule: Granule, anchor: date) -> bool:
+    """Whether the normals of a granule were made while scenes of its history could not be read."""
+    noted = history.noted(desk.store.normals, history.note_of(granule, anchor))
+    return noted is not None and not noted.settled
 
 
 def _reference(store: state.Store, granule: Granule, anchor: date, windows: tuple[Window, ...]) -> history.Kept:
@@ -191,18 +197,31 @@ def _windows(granule: Granule, tiles: Iterable[Tile]) -> tuple[Window, ...]:
 def _histories(
     desk: Desk, tiles: tuple[Tile, ...], scenes: tuple[Scene, ...], anchor: date
 ) -> dict[Granule, history.History]:
+    """The history of each granule that lacks something; what is made again is dropped before."""
     found = {}
-    for granule in sorted({tile.granule for tile in tiles}):
+    for granule in sorted(_lacking(desk, tiles, anchor)):
+        mine = [tile for tile in tiles if tile.granule == granule]
+        reference = _reference(desk.store, granule, anchor, _windows(granule, mine))
+        waits = _waits(desk, granule, anchor)
+        fresh = waits or not reference.exists
         past = history.Past(
             granule=granule,
-            area=_area(granule, tiles),
+            area=_area(granule, mine),
             scenes=tuple(scene for scene in scenes if scene.granule == granule),
             anchor=anchor,
             profile=desk.aoi.profile,
-            reference=_reference(desk.store, granule, anchor, _windows(granule, tiles)),
+            reference=reference,
             scratch=desk.tasks_scratch,
         )
-        found[granule] = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
+        gathered = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
+        if fresh and gathered.scenes:
+            for tile in (
+                mine if waits else ()
+            ):  # before the note: whatever becomes of tonight, none goes on with an old one
+                keep.drop(desk.store.normals, task.normal_key(tile, anchor, desk.aoi.profile))
+            file = history.note_of(granule, anchor)
+            gathered = history.note(gathered, desk.store.normals, file, night=desk.as_of)
+        found[granule] = gathered
     return found
 
 

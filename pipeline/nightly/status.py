@@ -114,7 +114,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         first_night=first,
         granules=left.granules,
         ledger=left.ledger,
-        seen=books.seen(after),
+        seen=tuple(scene for scene in books.seen(after) if scene.mgrs in left.granules),
         clear_days=left.clear_days,
         blind_pct=0.0,
         uncovered_km2=uncovered,

@@ -59,8 +59,6 @@ class TileJob:
     """Of alerts that may be closed tonight."""
     attempt: int = 1
     """How often the night is run, this time included."""
-    anew: bool = False
-    """The normal is built from `history` though one is kept."""
     again: tuple[date, ...] = ()
     """UTC days of scenes whose looks are forgotten first: all scenes of these days are in `new` once more, since one of
     them has a better revision."""
@@ -197,7 +195,7 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
     """
     key = normal_key(job.tile, job.anchor, job.profile)
     kept = keep.load(job.store.normals, key)
-    if kept is not None and kept.window == window and not (job.anew and job.history):
+    if kept is not None and kept.window == window:
         return kept
     if kept is not None and not job.history:
         keep.drop(job.store.normals, key)

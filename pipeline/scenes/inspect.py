@@ -18,7 +18,7 @@ from pipeline.scenes import offset, registration
 from pipeline.scenes import samples as sampling
 from pipeline.scenes.blocks import Reader
 from pipeline.scenes.samples import NIR, PartSamples, Samples, other_windows, read_samples, sample_windows
-from pipeline.schema import Inspected, Offset
+from pipeline.schema import Inspected, Offset, Scene
 
 __all__ = [
     "PartSamples",
@@ -103,27 +103,36 @@ def inspect(samples: Samples, reference: Reference | None, *, profile: config.Pr
 
 
 def elsewhere(judged: Inspected, windows: Sequence[Window], *, store: Reader) -> Inspected:
-    """Judge a scene that is clouded over on its sample windows by the clearest of other windows.
+    """Judge what is clouded over on a scene's sample windows by the clearest of other windows, part by part.
 
     Args:
-        judged: the scene, with offsets that are not verified.
+        judged: the scene, with offsets of which some are not verified.
         windows: of the area, like its sample windows; no reference is known of them.
         store: decodes and keeps the blocks.
 
     Returns:
-        The scene with other offsets; as it was where clouds lie there too, or its pixels do not tell.
+        The scene with offsets of these parts; as they were where clouds lie there too, or the pixels do not tell.
 
     Raises:
         ReadError: a file could not be read.
     """
-    clearest = sampling.clearest(judged.scene, windows, store=store)
+    offsets = [
+        each if each.verified else _elsewhere(replace(judged.scene, parts=(part,)), each, windows, store)
+        for part, each in zip(judged.scene.parts, judged.offsets, strict=True)
+    ]
+    return replace(judged, offsets=tuple(offsets))
+
+
+def _elsewhere(alone: Scene, unverified: Offset, windows: Sequence[Window], store: Reader) -> Offset:
+    """The offset of a scene's only part."""
+    clearest = sampling.clearest(alone, windows, store=store)
     if not clearest:
-        return judged
+        return unverified
     try:
-        return replace(judged, offsets=_offsets(read_samples(judged.scene, clearest, store=store), None))
+        return _offsets(read_samples(alone, clearest, store=store), None)[0]
     except SceneError as err:
         _LOG.info("taken as clouded over: %s", err)
-        return judged
+        return unverified
 
 
 def _offsets(samples: Samples, median: NDArray[np.float32] | None) -> tuple[Offset, ...]:

@@ -128,9 +128,12 @@ def _laid_over(first: _Raw, second: _Raw) -> _Raw:
 
 
 def _clouded_part(part: Part, granule: Granule, window: Window, store: Reader) -> _Raw:
-    """A part that is clouded over: its classification alone is read, and what ground it still shows is cloud too."""
+    """A part that is clouded over: its classification alone is read, and what ground it still shows is cloud too.
+
+    Of a part without a classification nothing is known at all.
+    """
     placed = together.finder(part, granule, (window, window), store, names_of(verified=False))(SENTINEL2.classes.name)
-    told = np.full(window.shape, _SCL_CLEAR) if placed is None else placed.nearest(window)
+    told = np.zeros(window.shape, np.uint8) if placed is None else placed.nearest(window)
     classes = np.where(reasons_of_classes(told.astype(np.uint8)) == Reason.CLEAR, _SCL_CLOUD[0], told).astype(np.uint8)
     return _Raw(np.full((len(BANDS), *window.shape), np.nan, np.float32), classes, classes != 0)
 

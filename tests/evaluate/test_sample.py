@@ -114,6 +114,24 @@ def test_judge_reads_csv_and_leaves_out_what_is_open_or_unsure(night: Path, tmp_
     assert (found.open, found.unsure, found.accuracy.looked_at) == (1, 1, len(rows) - 2)
 
 
+def test_judge_leaves_out_a_stratum_of_which_nobody_can_tell_and_counts_lost_rows(night: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.geojson"
+    found = sample.draw(night, path, each=40, elsewhere=100, seed=1)
+    filled(path, missed=False)
+    stratum = json.loads(Path(found.design).read_text())["stratum"]
+    collection = json.loads(path.read_text())
+    for feature in collection["features"]:
+        if stratum[feature["properties"]["sample_id"]] == "camp":
+            feature["properties"]["reference"] = "unsure"
+    lost = [f for f in collection["features"] if stratum[f["properties"]["sample_id"]] == "elsewhere"][:7]
+    collection["features"] = [feature for feature in collection["features"] if feature not in lost]
+    path.write_text(json.dumps(collection))
+    judged = sample.judge(path)
+    assert (judged.unjudged, judged.unsure, judged.open) == ({"camp": 4}, 4, 7)
+    assert judged.accuracy.pixels == sum(found.pixels.values()) - 4
+    assert judged.accuracy.classes["camp"].users is None
+
+
 def test_wrong_input_is_one_line(night: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.geojson"
     with pytest.raises(ConfigError, match=r"s\.geojson: no such file"):
@@ -123,7 +141,7 @@ def test_wrong_input_is_one_line(night: Path, tmp_path: Path) -> None:
     sample.draw(night, path, each=40, elsewhere=100, seed=1)
     with pytest.raises(ConfigError, match="is there already"):
         sample.draw(night, path, each=40, elsewhere=100, seed=1)
-    with pytest.raises(ConfigError, match="of stratum 'clearing' 0 of 900 pixels were looked at"):
+    with pytest.raises(ConfigError, match="of stratum 'clearing' 0 points tell what is there, two are needed"):
         sample.judge(path)
     whole = path.read_text()
     for wrong, line in (

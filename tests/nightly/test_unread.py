@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import rasterio
 from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.errors import ReadError
-from pipeline.nightly import history, run, task
+from pipeline.nightly import history, run, status, task
 from pipeline.normal import keep
 from pipeline.schema import Look, Reason
 from tests.nightly.planted import World, left
@@ -97,6 +98,52 @@ def test_history_read_in_part_is_told_and_made_again_once(
     assert bool(set(asked) & wanted) == (nights_out == 1)  # nobody waits any more for what is lost for good
 
 
+def test_second_try_of_a_night_does_not_settle_what_an_outage_has_cost(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a tile go on with its old normal that cannot be made again on the night on which all can be read."""
+    sample, read = history.sample, task.ahead.read_looks
+    place, control = small(make_home, world), small(make_home, world)
+    assert run.over(control, [world.nights[1]], local).exit_code == 0
+    wanted = set(normal_scenes(control))
+    best = frozenset(sorted(wanted)[:2])
+
+    def torn(job: history.InspectJob) -> Any:
+        if job.scene.scene_id in best:
+            raise ReadError("outage")
+        return sample(job)
+
+    def one_pixel(*what: Any, **more: Any) -> Iterator[Look]:
+        for look in read(*what, **more):
+            if look.scene.scene_id == max(wanted):
+                look.reason[5, 5] = Reason.FAILED
+            yield look
+
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "sample", torn)
+        assert [run.over(place, [world.nights[1]], local).exit_code for _ in range(2)] == [1, 1]
+    with monkeypatch.context() as patched:
+        patched.setattr(task.ahead, "read_looks", one_pixel)
+        run.over(place, [world.nights[2]], local)
+    assert normals(place) == []
+    assert run.over(place, [world.nights[3]], local).exit_code == 0
+    assert set(normal_scenes(place)) == wanted
+    assert not list((place.state / AOI / "normals").glob("lost_*"))
+
+
+def test_note_that_is_broken_lets_the_history_be_gathered_again(
+    world: World, make_home: MakeHome, local: run.Options
+) -> None:
+    place = small(make_home, world)
+    assert run.over(place, [world.nights[1]], local).exit_code == 0
+    (reference,) = (place.state / AOI / "normals").glob("reference_*")
+    name = "_".join(reference.name.split("_")[1:3])
+    (place.state / AOI / "normals" / f"lost_{name}.arrays").write_bytes(b"x")
+    assert run.over(place, [world.nights[2]], local).exit_code == 0
+    assert not list((place.state / AOI / "normals").glob("lost_*"))
+    assert len(normals(place)) == 1
+
+
 def test_looks_wait_where_the_normal_is_gone_and_its_history_cannot_be_read(
     world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +194,31 @@ def test_pixel_beside_the_tile_that_cannot_be_read_lets_the_look_be_read_again(
     assert str(world.nights[2]) not in days_of_looks(place)
     assert run.over(place, [world.nights[3]], local).exit_code == 0
     assert days_of_looks(place) == {str(night) for night in world.nights}
+
+
+def test_tile_that_was_never_done_is_blind_in_the_books_too(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = task.run
+
+    def half(job: task.TileJob) -> task.TileAnswer:
+        if job.tile.key == lost:
+            raise ReadError("out of reach")
+        return done(job)
+
+    place, whole = make_home(), make_home()
+    assert run.over(whole, [world.nights[0]], local).exit_code == 0
+    lost = min(left(whole).tiles)
+    monkeypatch.setattr(task, "run", half)
+    assert run.over(place, list(world.nights[:2]), local).exit_code == 1
+    manifest = left(place)
+    assert lost not in manifest.tiles
+    assert set(manifest.clear_days[lost]) == {""}
+    told = json.loads(_run_json(place).read_text())
+    (found,) = status.read(place, world.nights[1], ()).aois
+    assert found.blind_pct == told["blind_pct"] > 0
+    (later,) = status.read(place, world.nights[1] + timedelta(days=30), ()).aois
+    assert lost in {blind.tile for blind in later.blind_tiles}
 
 
 def test_outline_made_smaller_forgets_the_tiles_that_it_has_left(

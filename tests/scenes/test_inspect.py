@@ -124,7 +124,36 @@ def test_elsewhere_clouded_samples_are_judged_by_the_clearest_other_windows(
     again = inspect.elsewhere(found, others, store=store)
     assert (again.offsets[0].dn, again.offsets[0].method) == (-1000, "pixels")
     assert samples.clearest(scene, others, store=store) == (corner,)
-    assert inspect.elsewhere(found, [window for window in others if window != corner], store=store) is found
+    clouded = inspect.elsewhere(found, [window for window in others if window != corner], store=store)
+    assert clouded.offsets == found.offsets
+
+
+def test_elsewhere_leaves_parts_alone_that_are_verified(
+    writer: Any, store: BlockStore, profile: config.Profile
+) -> None:
+    """The northern part is clear on sample windows alone, the southern one on others alone."""
+    granule = grid.granule("31TDG")
+    side = 8 * samples.WINDOW_PX
+    area = box(*granule.window_bounds(Window(0, 0, side, side)))
+    windows, others = inspect.sample_windows(granule, area), inspect.other_windows(granule, area)
+    writer.granule = granule
+    rng, parts = np.random.default_rng(1), []
+    for number, (row, shown) in enumerate(((0, windows), (side // 2, others))):
+        bands: dict[str, NDArray[Any]] = {}
+        for band in ("B02", "B04", "B08", "B12"):
+            step = 2 if band == "B12" else 1
+            bands[band] = rng.integers(1300, 2500, (side // 2 // step, side // step)).astype(np.uint16)
+        scl = np.full((side // 4, side // 2), 9, np.uint8)
+        for window in shown:
+            if row <= window.row < row + side // 2:
+                scl[(window.row - row) // 2 :, window.col // 2 :][:256, :256] = 4
+        facts = {"baseline": "05.11", "offset_hint": -1000, "item_id": f"part{number}"}
+        parts.append(writer.part(bands | {"SCL": scl}, at=(row, 0), **facts))
+    found = inspect.inspect(inspect.read_samples(writer.scene(*parts), windows, store=store), None, profile=profile)
+    assert [each.verified for each in found.offsets] == [True, False]
+    again = inspect.elsewhere(found, others, store=store)
+    assert again.offsets[0] is found.offsets[0]
+    assert (again.offsets[1].dn, again.offsets[1].method) == (-1000, "pixels")
 
 
 def test_inspect_twice_is_the_same(scenes: Any, read: Any, known: Any, profile: config.Profile) -> None:
