@@ -7,6 +7,8 @@ from the latter, which fails on the network folders that a cluster shares and le
 `synchronous` is FULL: what was committed is on the disk.
 """
 
+import contextlib
+import itertools
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from pipeline.errors import ConfigError, StateError
 
@@ -93,6 +95,12 @@ class Database:
                     raise ConfigError(f"{self.shown}: another run is at work on {busy}; wait for it")
                 yield
             finally:
+                # the server notices a connection that is gone only after a while
+                given_back = text("SELECT pg_advisory_unlock(:kind, :key)")
+                with contextlib.suppress(SQLAlchemyError):
+                    for key in itertools.compress(keys, free):
+                        connection.scalar(given_back, key)
+                    connection.commit()
                 connection.invalidate()
 
     @contextmanager

@@ -130,6 +130,15 @@ def test_locked_name_is_refused_to_another_connection_until_the_first_is_gone(se
             pass
 
 
+def test_locked_name_is_free_as_soon_as_it_is_given_back(server: postgres.Server) -> None:
+    url = server.empty_database()
+    with database.opened(url) as one, database.opened(url) as other:
+        for _ in range(50):  # a connection that is merely closed leaves its lock for a moment
+            for ledger in (one, other):
+                with ledger.locked(["south"]):
+                    pass
+
+
 def test_locked_name_is_waited_for_where_that_is_asked_as_telling_does(server: postgres.Server) -> None:
     url = server.empty_database()
     with database.opened(url) as one, database.opened(url) as other, ThreadPoolExecutor(1) as pool:
