@@ -117,7 +117,9 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     scenes = found.scenes
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
     tiles = tiles_of(desk.aoi, granules)
-    past = {} if ready else _histories(desk, tiles, scenes, anchor)
+    unknown = {tile.granule for tile in tiles if tile.granule.mgrs not in before.granules}
+    lacking = set[Granule]() if ready else unknown | _lacking(desk, tiles, anchor)
+    past = _histories(desk, [tile for tile in tiles if tile.granule in lacking], scenes, anchor)
     new, ledger, again = _new(desk, scenes, tiles, anchor, before)
     return Plan(
         tiles=tiles,
@@ -195,11 +197,11 @@ def _windows(granule: Granule, tiles: Iterable[Tile]) -> tuple[Window, ...]:
 
 
 def _histories(
-    desk: Desk, tiles: tuple[Tile, ...], scenes: tuple[Scene, ...], anchor: date
+    desk: Desk, tiles: Sequence[Tile], scenes: tuple[Scene, ...], anchor: date
 ) -> dict[Granule, history.History]:
-    """The history of each granule that lacks something; what is made again is dropped before."""
+    """The history of each granule of some tiles; what is made again is dropped before."""
     found = {}
-    for granule in sorted(_lacking(desk, tiles, anchor)):
+    for granule in sorted({tile.granule for tile in tiles}):
         mine = [tile for tile in tiles if tile.granule == granule]
         reference = _reference(desk.store, granule, anchor, _windows(granule, mine))
         waits = _waits(desk, granule, anchor)
