@@ -8,7 +8,9 @@ was never seen clearly belongs to none.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,17 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio import features
+from rasterio.errors import RasterioError
 from rasterio.transform import array_bounds, xy
 from rasterio.windows import Window
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import disk, grid
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StateError
 from pipeline.evaluate import accuracy
 from pipeline.evaluate.accuracy import Accuracy, Stratum
-from pipeline.publish import rasters
+from pipeline.publish import packs, rasters
 from pipeline.schema import KINDS
 
 NONE, UNSURE = "none", "unsure"
@@ -80,14 +83,14 @@ class _Map:
 
     def blocks(self) -> Iterator[Window]:
         """All of it."""
-        with rasterio.open(self.path) as source:
+        with _opened(self.path) as source:
             for row in range(0, source.height, _BLOCK_PX):
                 for col in range(0, source.width, _BLOCK_PX):
                     yield Window(col, row, min(_BLOCK_PX, source.width - col), min(_BLOCK_PX, source.height - row))
 
     def strata(self, window: Window) -> tuple[NDArray[np.uint8], int]:
         """(y, x) numbers in `STRATA`, or `_OUTSIDE`; and how many pixels of the AOI were never seen."""
-        with rasterio.open(self.path) as source:
+        with _opened(self.path) as source:
             days = source.read(1, window=window)
             transform = _corner(source.transform, window)
         drawn = np.full(days.shape, STRATA.index(ELSEWHERE), np.uint8)
@@ -112,6 +115,7 @@ def draw(night: Path, sample: Path, *, each: int, elsewhere: int, seed: int) -> 
 
     Raises:
         ConfigError: the night lacks a file, nothing of it was seen, or a file is there already.
+        StateError: a file of the night is damaged.
         WriteError: the disk is full.
     """
     place = design_of(sample)
@@ -129,15 +133,15 @@ def draw(night: Path, sample: Path, *, each: int, elsewhere: int, seed: int) -> 
         np.sort(rng.choice(pixels[name], min(elsewhere if name == ELSEWHERE else each, pixels[name]), replace=False))
         for name in STRATA
     ]
-    for row, (map_, window) in enumerate(_all_blocks(maps)):
-        before = counts[:row].sum(axis=0)
-        inside = [c[(c >= b) & (c < b + n)] - b for c, b, n in zip(chosen, before, counts[row], strict=True)]
+    earlier = np.cumsum(counts, axis=0) - counts
+    for (map_, window), before, here in zip(_all_blocks(maps), earlier, counts, strict=True):
+        inside = [c[(c >= b) & (c < b + n)] - b for c, b, n in zip(chosen, before, here, strict=True)]
         if any(len(numbers) for numbers in inside):
             found += _places(map_, window, inside)
     order = rng.permutation(len(found))  # so that nobody can tell a stratum from where a point stands in the list
     unseen_ha = round(unseen * grid.RESOLUTION_M**2 / 1e4, 2)
     points = {f"{number + 1:04d}": found[index] for number, index in enumerate(order)}
-    told = json.loads((night / "run.json").read_text(encoding="utf-8"))
+    told = packs.read_values(night / "run.json")
     design = {
         "format": _FORMAT,
         "aoi": told["aoi"],
@@ -147,10 +151,9 @@ def draw(night: Path, sample: Path, *, each: int, elsewhere: int, seed: int) -> 
         "unseen_ha": unseen_ha,
         "stratum": {name: stratum for name, (_, _, stratum) in points.items()},
     }
-    with disk.writing(sample):
-        sample.parent.mkdir(parents=True, exist_ok=True)
-        sample.write_text(json.dumps(_collection(points), indent=1) + "\n", encoding="utf-8")
-        place.write_text(json.dumps(design, indent=1) + "\n", encoding="utf-8")
+    for path, content in ((place, design), (sample, _collection(points))):  # a sample is never without its design
+        with disk.whole(path) as handle:
+            handle.write(json.dumps(content, indent=1).encode() + b"\n")
     return Drawn(len(points), pixels, unseen_ha, str(sample), str(place))
 
 
@@ -201,10 +204,10 @@ def _maps(night: Path) -> list[_Map]:
     paths = rasters.paths_of(night, "seen")
     if not paths or not (night / "alerts.geojson").is_file() or not (night / "run.json").is_file():
         raise ConfigError(f"{night}: no published night; name a home and an area of which a night was run")
-    alerts = json.loads((night / "alerts.geojson").read_text(encoding="utf-8"))["features"]
+    alerts = packs.read_values(night / "alerts.geojson")["features"]
     maps = []
     for path in paths:
-        with rasterio.open(path) as source:
+        with _opened(path) as source:
             epsg = source.crs.to_epsg()
         grounds = [(_ground(alert, epsg), STRATA.index(alert["properties"]["kind"])) for alert in alerts]
         around = [(ground.buffer(BESIDE_M), STRATA.index(BESIDE)) for ground, _ in grounds]
@@ -239,15 +242,24 @@ def _counted(maps: Sequence[_Map]) -> tuple[NDArray[np.int64], int]:
 def _places(map_: _Map, window: Window, inside: Sequence[NDArray[np.int64]]) -> list[tuple[float, float, str]]:
     """Longitude, latitude and stratum of pixels of a block, given by their number within their stratum."""
     strata, _ = map_.strata(window)
-    with rasterio.open(map_.path) as source:
+    with _opened(map_.path) as source:
         transform, epsg = _corner(source.transform, window), source.crs.to_epsg()
     found = []
     for number, numbers in enumerate(inside):
-        rows, cols = (axis[numbers] for axis in np.nonzero(strata == number))
+        rows, cols = np.divmod(np.flatnonzero(strata == number)[numbers], strata.shape[1])
         x, y = xy(transform, rows, cols)  # of their middles
         lon, lat = grid.transformer(epsg, 4326).transform(x, y)
         found += [(round(float(a), 6), round(float(b), 6), STRATA[number]) for a, b in zip(lon, lat, strict=True)]
     return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with rasterio.open(path) as source:
+            yield source
+    except RasterioError as err:
+        raise StateError(f"{path}: not readable ({err}); run the night again") from err
 
 
 def _corner(whole: Affine, window: Window) -> Affine:
@@ -273,7 +285,9 @@ def _design(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         whole = found["format"] == _FORMAT and set(found["pixels"]) == set(STRATA)
-        whole = whole and set(found["stratum"].values()) <= set(STRATA)
+        drawn = Counter(found["stratum"].values())
+        whole = whole and drawn.keys() <= set(STRATA)
+        whole = whole and all(type(number) is int and number >= drawn[name] for name, number in found["pixels"].items())
         if not whole or not {"aoi", "night", "unseen_ha"} <= found.keys():
             raise ValueError("another format")
     except FileNotFoundError as err:

@@ -204,8 +204,6 @@ def _histories(
     for granule in sorted({tile.granule for tile in tiles}):
         mine = [tile for tile in tiles if tile.granule == granule]
         reference = _reference(desk.store, granule, anchor, _windows(granule, mine))
-        waits = _waits(desk, granule, anchor)
-        fresh = waits or not reference.exists
         past = history.Past(
             granule=granule,
             area=_area(granule, mine),
@@ -215,16 +213,27 @@ def _histories(
             reference=reference,
             scratch=desk.tasks_scratch,
         )
+        begun = not reference.exists
         gathered = history.gather(past, desk.workers, label=f"{desk.aoi.id} {granule.mgrs}")
-        if fresh and gathered.scenes:
-            for tile in (
-                mine if waits else ()
-            ):  # before the note: whatever becomes of tonight, none goes on with an old one
-                keep.drop(desk.store.normals, task.normal_key(tile, anchor, desk.aoi.profile))
-            file = history.note_of(granule, anchor)
-            gathered = history.note(gathered, desk.store.normals, file, night=desk.as_of)
-        found[granule] = gathered
+        found[granule] = _noted(desk, mine, anchor, gathered, begun=begun) if gathered.scenes else gathered
     return found
+
+
+def _noted(
+    desk: Desk, tiles: Sequence[Tile], anchor: date, gathered: history.History, *, begun: bool
+) -> history.History:
+    """Remember what is lost of a granule's history, where its normals are made with it and not with an earlier one.
+
+    `begun`: there was no reference yet. A run that was killed may have left one without a normal and without a note.
+    """
+    normals, granule = desk.store.normals, tiles[0].granule
+    keys = [task.normal_key(tile, anchor, desk.aoi.profile) for tile in tiles]
+    waits = _waits(desk, granule, anchor)
+    if not (waits or begun) and keep.any_kept(normals, keys):
+        return gathered
+    if waits:  # before the note: whatever becomes of tonight, no tile goes on with its old normal
+        keep.drop(normals, keys)
+    return history.note(gathered, normals, history.note_of(granule, anchor), night=desk.as_of)
 
 
 def _new(
@@ -241,8 +250,12 @@ def _new(
     for granule in sorted({tile.granule for tile in tiles}):
         windows, others = _windows(granule, tiles), inspect.other_windows(granule, _area(granule, tiles))
         known = _reference(desk.store, granule, anchor, windows)
-        told = windows, desk.aoi.profile, known if known.exists else None, desk.tasks_scratch, others
-        jobs += [history.InspectJob(scene, *told) for scene in fresh if scene.granule == granule]
+        reference = known if known.exists else None
+        jobs += [
+            history.InspectJob(scene, windows, desk.aoi.profile, reference, desk.tasks_scratch, others)
+            for scene in fresh
+            if scene.granule == granule
+        ]
     new: dict[Granule, list[Inspected]] = {}
     for outcome in desk.workers.run(history.judge, jobs, label=f"{desk.aoi.id}: scenes"):
         scene = outcome.job.scene

@@ -198,7 +198,7 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
     if kept is not None and kept.window == window:
         return kept
     if kept is not None and not job.history:
-        keep.drop(job.store.normals, key)
+        keep.drop(job.store.normals, [key])
         raise StateError(f"{job.store.normals}/{key}: covers {kept.window}, not {window}; it is built anew next night")
     if job.new and not job.history:
         raise ReadError(f"{job.tile.key}: no normal, since no history could be read; tonight's looks are tried again")

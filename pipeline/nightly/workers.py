@@ -203,14 +203,14 @@ def _start(count: int, preload: list[str]) -> Any:
             silence_logs=logging.CRITICAL,  # a slow machine's late heartbeats; what matters comes back with the jobs
             preload=preload,
         )
+        try:
+            return Client(cluster)
+        except BaseException:
+            cluster.close()
+            raise
     except (OSError, RuntimeError) as err:
         remedy = "look at this machine's memory and limits, or run with --workers 0"
         raise WorkerError(f"workers of this machine ({count}) could not be started: {err}; {remedy}") from err
-    try:
-        return Client(cluster)
-    except BaseException:
-        cluster.close()
-        raise
 
 
 def _close(client: Any) -> None:

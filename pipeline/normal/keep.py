@@ -70,14 +70,14 @@ def load(depot: Depot, key: str) -> Normal | None:
         raise StateError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
 
 
-def drop(depot: Depot, key: str) -> None:
-    """Remove a normal, if one is kept under the key.
+def drop(depot: Depot, keys: Iterable[str]) -> None:
+    """Remove normals, where they are kept under the keys.
 
     Raises:
-        ValueError: the key cannot be a file name.
+        ValueError: a key cannot be a file name.
         WriteError: the system or the store refused.
     """
-    depot.delete([_name(key)])
+    depot.delete([_name(key) for key in keys])
 
 
 def fingerprint(depot: Depot, key: str) -> str:
@@ -97,6 +97,11 @@ def all_kept(depot: Depot, keys: Iterable[str]) -> bool:
         ValueError: a key cannot be a file name.
     """
     return {_name(key) for key in keys} <= set(depot.names())
+
+
+def any_kept(depot: Depot, keys: Iterable[str]) -> bool:
+    """True if something is kept under one of the keys; raises like `all_kept`."""
+    return not {_name(key) for key in keys}.isdisjoint(depot.names())
 
 
 def _name(key: str) -> str:

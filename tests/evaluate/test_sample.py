@@ -11,7 +11,7 @@ import rasterio
 from shapely.geometry import box, mapping
 
 from pipeline import grid
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StateError
 from pipeline.evaluate import sample
 from pipeline.publish import rasters
 
@@ -132,6 +132,15 @@ def test_judge_leaves_out_a_stratum_of_which_nobody_can_tell_and_counts_lost_row
     assert judged.accuracy.classes["camp"].users is None
 
 
+@pytest.mark.parametrize("name", ["seen.tif", "alerts.geojson", "run.json"])
+def test_draw_of_a_damaged_night_is_one_line_and_leaves_nothing(night: Path, tmp_path: Path, name: str) -> None:
+    content = (night / name).read_bytes()
+    (night / name).write_bytes(content[: min(40, len(content) // 2)])
+    with pytest.raises(StateError, match=rf"{name}: not readable"):
+        sample.draw(night, tmp_path / "s.geojson", each=40, elsewhere=100, seed=1)
+    assert not list(tmp_path.glob("*s.*"))
+
+
 def test_wrong_input_is_one_line(night: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.geojson"
     with pytest.raises(ConfigError, match=r"s\.geojson: no such file"):
@@ -154,7 +163,10 @@ def test_wrong_input_is_one_line(night: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=line):
             sample.judge(path)
     path.write_text(whole)
-    for design in ("[]", "{", '{"format": 1}'):
+    drawn = sample.design_of(path).read_text()
+    fewer, words = drawn.replace('"clearing": 900', '"clearing": 3'), drawn.replace('"camp": 4', '"camp": "4"')
+    assert len({drawn, fewer, words}) == 3
+    for design in ("[]", "{", '{"format": 1}', fewer, words):
         sample.design_of(path).write_text(design)
         with pytest.raises(ConfigError, match="not the design of a sample"):
             sample.judge(path)

@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from shapely.geometry import box
 
+from pipeline import grid
 from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.errors import ReadError
-from pipeline.nightly import history, run, status, task
+from pipeline.nightly import history, jobs, run, status, task
+from pipeline.nightly.state import Manifest
 from pipeline.normal import keep
-from pipeline.schema import Look, Reason
+from pipeline.schema import Inspected, Look, Reason, Scene, Shift
 from tests.nightly.planted import World, left
 from tests.nightly.test_outline import redraw
 
@@ -129,6 +133,47 @@ def test_second_try_of_a_night_does_not_settle_what_an_outage_has_cost(
     assert run.over(place, [world.nights[3]], local).exit_code == 0
     assert set(normal_scenes(place)) == wanted
     assert not list((place.state / AOI / "normals").glob("lost_*"))
+
+
+def test_run_cut_off_before_its_note_does_not_keep_what_an_outage_has_cost(
+    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference lies there then, without a normal."""
+    sample = history.sample
+    place, control = small(make_home, world), small(make_home, world)
+    assert run.over(control, [world.nights[1]], local).exit_code == 0
+    wanted = set(normal_scenes(control))
+
+    def torn(job: history.InspectJob) -> Any:
+        if job.scene.scene_id == min(wanted):
+            raise ReadError("outage")
+        return sample(job)
+
+    def cut_off(*_: object, **__: object) -> Any:
+        raise RuntimeError("cut off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "sample", torn)
+        with patched.context() as cut:
+            cut.setattr(history, "note", cut_off)
+            assert "cut off" in run.over(place, [world.nights[1]], local).nights[0].error
+        assert run.over(place, [world.nights[1]], local).exit_code == 1
+    assert run.over(place, [world.nights[2]], local).exit_code == 0
+    assert set(normal_scenes(place)) == wanted
+
+
+def test_scene_that_failed_on_some_tiles_is_read_on_all_where_its_day_is_forgotten() -> None:
+    granule = grid.granule("44QLH")
+    tiles = [grid.Tile(granule, grid.Window(0, col, 256, 256), box(0, 0, 1, 1)) for col in (0, 256)]
+    scene = Scene("B", "", granule, datetime(2022, 3, 1, 5, tzinfo=UTC), None, None, None, (), ("B",))
+    judged = Inspected(scene, (), Shift(0.0, 0.0, False, ""))
+    before = Manifest(ledger={"B": {"state": "partly", "failed_tiles": [tiles[1].key]}})
+    for again, expected in (
+        (frozenset(), [(), (judged,)]),
+        (frozenset({(granule, date(2022, 3, 1))}), [(judged,)] * 2),
+    ):
+        tonight: Any = SimpleNamespace(new={granule: (judged,)}, again=again)
+        assert [jobs._scenes_for(tile, tonight, before) for tile in tiles] == expected
 
 
 def test_note_that_is_broken_lets_the_history_be_gathered_again(

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from pipeline.errors import SceneError
 from pipeline.grid import Window
 from pipeline.scenes import inspect, samples
 from pipeline.scenes.blocks import BlockStore
-from pipeline.schema import Scene
+from pipeline.schema import Part, Scene
 
+WIDE = Window(0, 0, 8 * samples.WINDOW_PX, 8 * samples.WINDOW_PX)
 PLACE = Window(976, 8290, 379, 381)
 CLEAR = ("20210716", "20210721", "20220601", "20200914", "20200621")
 
@@ -100,25 +102,38 @@ def test_inspect_without_reference_goes_on_unmoved(scenes: Any, read: Any, profi
     assert (found.shift.length_px, found.shift.evidence) == (0, "no reference")
 
 
+def wide_windows() -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+    """The sample windows of an area that has more than these, and its other windows."""
+    granule = grid.granule("31TDG")
+    area = box(*granule.window_bounds(WIDE))
+    return inspect.sample_windows(granule, area), inspect.other_windows(granule, area)
+
+
+def clouded_but(writer: Any, shown: Iterable[Window], extent: Window, name: str = "item") -> Part:
+    """A part with the offset in, clear on some windows alone."""
+    rng = np.random.default_rng(1)
+    bands: dict[str, NDArray[Any]] = {}
+    for band in samples.BANDS:
+        step = 2 if band == "B12" else 1
+        bands[band] = rng.integers(1300, 2500, (extent.height // step, extent.width // step)).astype(np.uint16)
+    scl = np.full((extent.height // 2, extent.width // 2), 9, np.uint8)
+    for window in shown:
+        if window.clipped(extent) == window:
+            scl[tuple(slice(s.start // 2, s.stop // 2) for s in window.within(extent))] = 4
+    writer.granule = grid.granule("31TDG")
+    facts = {"baseline": "05.11", "offset_hint": -1000, "item_id": name}
+    part: Part = writer.part(bands | {"SCL": scl}, at=(extent.row, extent.col), **facts)
+    return part
+
+
 def test_elsewhere_clouded_samples_are_judged_by_the_clearest_other_windows(
     writer: Any, store: BlockStore, profile: config.Profile
 ) -> None:
     """The offset is in; clouds lie over all but one corner, in which no sample window lies."""
-    granule = grid.granule("31TDG")
-    side = 8 * samples.WINDOW_PX
-    area = box(*granule.window_bounds(Window(0, 0, side, side)))
-    windows, others = inspect.sample_windows(granule, area), inspect.other_windows(granule, area)
+    windows, others = wide_windows()
     assert (len(windows), len(others), set(windows) & set(others)) == (9, 64 - 9, set())
     corner = others[-1]
-    rng = np.random.default_rng(1)
-    bands: dict[str, NDArray[Any]] = {}
-    for band in ("B02", "B04", "B08", "B12"):
-        step = 2 if band == "B12" else 1
-        bands[band] = rng.integers(1300, 2500, (side // step, side // step)).astype(np.uint16)
-    scl = np.full((side // 2, side // 2), 9, np.uint8)
-    scl[corner.row // 2 :, corner.col // 2 :][:256, :256] = 4
-    writer.granule = granule
-    scene = writer.scene(writer.part(bands | {"SCL": scl}, at=(0, 0), baseline="05.11", offset_hint=-1000))
+    scene = writer.scene(clouded_but(writer, [corner], WIDE))
     found = inspect.inspect(inspect.read_samples(scene, windows, store=store), None, profile=profile)
     assert not found.offsets[0].verified
     again = inspect.elsewhere(found, others, store=store)
@@ -132,23 +147,10 @@ def test_elsewhere_leaves_parts_alone_that_are_verified(
     writer: Any, store: BlockStore, profile: config.Profile
 ) -> None:
     """The northern part is clear on sample windows alone, the southern one on others alone."""
-    granule = grid.granule("31TDG")
-    side = 8 * samples.WINDOW_PX
-    area = box(*granule.window_bounds(Window(0, 0, side, side)))
-    windows, others = inspect.sample_windows(granule, area), inspect.other_windows(granule, area)
-    writer.granule = granule
-    rng, parts = np.random.default_rng(1), []
-    for number, (row, shown) in enumerate(((0, windows), (side // 2, others))):
-        bands: dict[str, NDArray[Any]] = {}
-        for band in ("B02", "B04", "B08", "B12"):
-            step = 2 if band == "B12" else 1
-            bands[band] = rng.integers(1300, 2500, (side // 2 // step, side // step)).astype(np.uint16)
-        scl = np.full((side // 4, side // 2), 9, np.uint8)
-        for window in shown:
-            if row <= window.row < row + side // 2:
-                scl[(window.row - row) // 2 :, window.col // 2 :][:256, :256] = 4
-        facts = {"baseline": "05.11", "offset_hint": -1000, "item_id": f"part{number}"}
-        parts.append(writer.part(bands | {"SCL": scl}, at=(row, 0), **facts))
+    windows, others = wide_windows()
+    half = WIDE.height // 2
+    north, south = (Window(row, 0, half, WIDE.width) for row in (0, half))
+    parts = [clouded_but(writer, windows, north, "north"), clouded_but(writer, others, south, "south")]
     found = inspect.inspect(inspect.read_samples(writer.scene(*parts), windows, store=store), None, profile=profile)
     assert [each.verified for each in found.offsets] == [True, False]
     again = inspect.elsewhere(found, others, store=store)
