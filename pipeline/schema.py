@@ -304,12 +304,13 @@ MARK = np.dtype(
         ("first_day", "i4"),
         ("last_day", "i4"),
         ("z", "f4"),
+        ("beside_cloud", "?"),
     ]
 )
 """One pixel and kind whose evidence is above the threshold: place on the granule grid, index in `KINDS`, evidence,
 probability of the latest look that saw the place, days on which a look showed it, days on which one saw it, dates of
-the first and last scene that showed it (days since 1970-01-01), and the classical z-score of the latest that showed
-it."""
+the first and last scene that showed it (days since 1970-01-01), the classical z-score of the latest that showed it,
+and whether clouds lay beside it in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +339,8 @@ class Detection:
     mgrs: str
     log_odds: float = 8.0
     """Evidence that half of its pixels reach."""
+    beside_cloud: bool = False
+    """Whatever look showed most of it, clouds lay beside it."""
 
 
 @dataclass(frozen=True, slots=True)

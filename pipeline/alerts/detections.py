@@ -28,6 +28,7 @@ SEAM_PX = 1.5
 FIRST_SHARE = 0.2
 HIT_SHARE = 0.75
 EVIDENCE_SHARE = 0.5
+_HALF = 0.5
 
 
 def find(
@@ -162,6 +163,7 @@ def _detection(claim: Claim, track: Track | None, table: _Table, granule: Granul
         z=float(np.median(z)) if len(z) else math.nan,
         mgrs=granule.mgrs,
         log_odds=reached,
+        beside_cloud=bool(own["beside_cloud"].mean() > _HALF),
     )
 
 

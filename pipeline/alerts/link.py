@@ -32,6 +32,8 @@ from pipeline.schema import Alert, Detection, Status
 
 REGISTRATION = "registration"
 """Caution of an alert that only scenes have shown whose place could not be measured."""
+CLOUD_EDGE = "cloud edge"
+"""Caution of an alert that only looks have shown beside whose clouds it lay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,11 @@ def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
         detection=shape,
         before_scenes=tuple(tonight.before_scenes.get(shape.mgrs, alert.before_scenes)),
         after_scenes=tuple(sorted(shown | set(alert.after_scenes))),
-        caution=(*tonight.cautions.get(shape.mgrs, ()), *_registration(alert, shown, tonight)),
+        caution=(
+            *tonight.cautions.get(shape.mgrs, ()),
+            *_registration(alert, shown, tonight),
+            *((CLOUD_EDGE,) if shape.beside_cloud else ()),
+        ),
         model=tonight.model,
         as_of=tonight.as_of,
     )

@@ -89,6 +89,7 @@ def _merged(parts: list[Detection]) -> Detection:
         last_seen=max(part.last_seen for part in parts),
         z=float(np.average([v for v, _ in z], weights=[w for _, w in z])) if z else largest.z,
         log_odds=_reached([part.log_odds for part in parts], areas, detections.EVIDENCE_SHARE),
+        beside_cloud=2 * sum(part.area_m2 for part in parts if part.beside_cloud) > sum(areas),
     )
 
 

@@ -90,7 +90,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "status": Status,
     "z": lambda value: math.nan if value is None else float(value),
 }
-_ADDED = ("measured",)
+_ADDED = ("measured", "beside_cloud")
 """What records written earlier do not have, and can do without."""
 
 

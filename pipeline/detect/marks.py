@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from pipeline import config
 from pipeline.detect.evidence import SLOTS, STEP, UNKNOWN_Z, Z_STEP, Evidence, odds_of
-from pipeline.detect.weight import BARER, IN_SEASON, SUPPORT, WHOLE
+from pipeline.detect.weight import AWAY, BARER, IN_SEASON, SUPPORT, WHOLE
 from pipeline.grid import Tile
 from pipeline.schema import KINDS, MARK, Kind
 
 CLEARING = KINDS.index(Kind.CLEARING)
 _DAYS = 1 << 16
+_BESIDE_AT_MOST = 2 * WHOLE // 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Sums:
     last_day: NDArray[np.uint16]
     last_slot: NDArray[np.intp]
     """Of the last of these; -1 none."""
+    away: NDArray[np.bool_]
+    """One of them at least lay away from clouds."""
 
 
 def marks(
@@ -81,6 +84,7 @@ def marks(
     found["probability"] = 1 / (1 + np.exp(-odds[-1, kept] * STEP))
     for name in ("log_odds", "hits", "first_day", "last_day"):
         found[name] = getattr(sums, name)[kept]
+    found["beside_cloud"] = ~sums.away[kept]
     z = evidence.z[sums.last_slot[kept], row[kept], col[kept]]
     found["z"] = np.where(z == UNKNOWN_Z, np.nan, z * Z_STEP)
     return found
@@ -89,7 +93,7 @@ def marks(
 def heard(
     odds: NDArray[np.int8], weight: NDArray[np.uint8], limits: NDArray[np.int8], clearing: NDArray[np.bool_] | bool
 ) -> NDArray[np.uint8]:
-    """The weight of looks, 0 for those that speak for a clearing where the place has been as bare before.
+    """The weight of looks, its sixteenths 0 for those that speak for a clearing where it has been as bare before.
 
     Args:
         odds: (slot, n) in `evidence.STEP`.
@@ -97,8 +101,8 @@ def heard(
         limits: (n,) from which on a look shows the kind.
         clearing: (n,) which are of that kind.
     """
-    mute = clearing & (odds >= np.minimum(limits, 1)) & (weight < BARER)
-    return np.where(mute, np.uint8(0), weight % BARER)
+    mute = clearing & (odds >= np.minimum(limits, 1)) & (weight & BARER == 0)
+    return np.where(mute, np.uint8(0), weight)
 
 
 def add_up(
@@ -118,12 +122,15 @@ def add_up(
         rules: `prior`, `bound`, `look_bound`, `half_life_days` and `off_season_days`.
     """
     count = days.shape[1]
-    trust, independent = weight % IN_SEASON, weight >= IN_SEASON
+    trust, independent = weight % IN_SEASON, weight & IN_SEASON > 0
+    # evidence that was kept before there was this mark: beside a cloud, a look never weighed as much as that
+    far = (weight & AWAY > 0) | (trust > _BESIDE_AT_MOST)
     floor, fades = np.float32(rules.prior), _fades(rules.half_life_days)
     shared = np.float32(min(rules.prior + rules.look_bound, rules.bound))
     total = np.full(count, floor)
     hits, before = np.zeros(count, np.uint8), np.zeros(count, np.uint16)
     first, last, slot_of = np.zeros(count, np.uint16), np.zeros(count, np.uint16), np.full(count, -1, np.intp)
+    away = np.zeros(count, np.bool_)
     for slot in range(SLOTS):
         day, seen = days[slot], days[slot] > 0
         bounded = np.clip(odds[slot] * np.float32(STEP), -rules.look_bound, rules.look_bound).astype(np.float32)
@@ -138,7 +145,8 @@ def add_up(
         last = np.where(gone, 0, np.where(hit, day, last)).astype(np.uint16)
         slot_of = np.where(gone, -1, np.where(hit, slot, slot_of))
         hits = np.where(gone, 0, hits + hit).astype(np.uint8)
-    return Sums(total, hits, first, last, slot_of)
+        away = (away | (hit & far[slot])) & ~gone
+    return Sums(total, hits, first, last, slot_of, away)
 
 
 @lru_cache(maxsize=8)

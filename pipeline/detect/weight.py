@@ -13,10 +13,11 @@ The weight is a product of four, each 1 where nothing speaks against the look:
 - season: a half where all looks of the normal are of other seasons, and in proportion; less where only one or two
   looks made the normal.
 
-Beside the weight stand two facts, from which conclusions are drawn in `marks`: whether the normal knows the season,
+Beside the weight stand three facts, from which conclusions are drawn in `marks`: whether the normal knows the season,
 from at least three looks of it, most of all that made it (if not, looks share the error of the normal and are no
-independent witnesses); and whether the place is barer than it became in any earlier look but one. Where it is not, it
-may have been harvested, or have shed its leaves, as it does.
+independent witnesses); whether the place is barer than it became in any earlier look but one (where it is not, it may
+have been harvested, or have shed its leaves, as it does); and whether it lies so far from clouds that they take less
+than a third of the weight.
 """
 
 import numpy as np
@@ -32,6 +33,8 @@ IN_SEASON = 32
 """Added to the weight where the normal knows the season."""
 BARER = 64
 """Added to the weight where the place is barer than it became before."""
+AWAY = 128
+"""Added to the weight where clouds and disagreement take less than a third of it."""
 SUPPORT = 5
 """A look of a smaller weight, as beside a cloud, is heard, but never counts as one that shows a kind."""
 REACH_PX = 32
@@ -41,6 +44,7 @@ _EDGE_PX, _OVERRULED_PX = 16, 32  # distances from which on a cloud says nothing
 _NARROW_PX = 8  # half the width of a masked spot that is no cloud; a classified pixel with its dilation has 6
 _STRIP_PX = 64  # rows worked on together
 _LEAST_EDGE = 0.25
+_AWAY_SHARE = 2 / 3
 _OFF_SEASON = 0.5
 _ENOUGH_LOOKS = 3  # in the normal; a median of fewer cannot outvote a missed cloud
 _BARER_NDVI = 0.03  # so much lower than before
@@ -58,8 +62,8 @@ def weight(
         trust: (y, x) 0 to 1 on the window: the third opinion on its clouds; None where nobody was asked.
 
     Returns:
-        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON` and `BARER`. The smaller of two is the more
-        cautious in what counts most. Where the look or the normal sees nothing the sixteenths are 1.
+        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON`, `BARER` and `AWAY`. The smaller of two is
+        the more cautious in what counts most. Where the look or the normal sees nothing the sixteenths are 1.
 
     Raises:
         ValueError: the look does not reach far enough.
@@ -80,7 +84,10 @@ def weight(
     independent = np.where((2 * share > 1) & (of_season >= _ENOUGH_LOOKS), np.uint8(IN_SEASON), np.uint8(0))
     green = greenness(look.reflectance[(slice(None), *window.within(look.window))])
     as_before = green >= known.barest - np.float32(_BARER_NDVI)  # false where either is not known
-    return sixteenths + independent + np.where(as_before, np.uint8(0), np.uint8(BARER))
+    told: NDArray[np.uint8] = sixteenths + independent
+    told[~as_before] += np.uint8(BARER)
+    told[near >= _AWAY_SHARE] += np.uint8(AWAY)
+    return told
 
 
 def _edges(reason: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -33,6 +33,8 @@ from pipeline.sensors import BANDS
 
 _REMEDY = "restore it from a backup"
 _HEADER_BYTES = 1024
+_EARLIER = np.dtype([(name, MARK[name]) for name in MARK.names or () if name != "beside_cloud"])
+"""Marks of packs that were written before marks told of clouds."""
 """Of an array's header there are fewer."""
 
 
@@ -69,7 +71,7 @@ class OpenedPart:
 
     @property
     def marks(self) -> NDArray[np.void]:
-        """(n,) of `schema.MARK`, as the pack says."""
+        """(n,) of `schema.MARK`, or what it was before, as the pack says."""
         return self.kept["marks"]
 
     @property
@@ -157,7 +159,7 @@ def _asked(window: Window, looks: int) -> dict[str, tuple[np.dtype[Any], tuple[i
 
 def _fit(marks: NDArray[np.void], window: Window) -> bool:
     """Are they marks, and in the window?"""
-    if marks.dtype != MARK or marks.ndim != 1:
+    if marks.dtype not in (MARK, _EARLIER) or marks.ndim != 1:
         return False
     rows, cols = marks["row"] - window.row, marks["col"] - window.col
     return bool(((rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width)).all())
@@ -199,7 +201,10 @@ def detection(pack: Opened) -> Detection | None:
     """The event that the marks in a pack make where the alert lies; None if they make none of its kind there."""
     found: list[Detection] = []
     for part in pack.parts:
-        found += detections.find(part.marks, part.granule, pack.profile.rules, seam=part.seam)
+        marked = np.zeros(len(part.marks), MARK)
+        for name in part.marks.dtype.names or ():
+            marked[name] = part.marks[name]
+        found += detections.find(marked, part.granule, pack.profile.rules, seam=part.seam)
     here, contested = pack.alert.detection, kinds.contested(pack.alert)
     mine = [item for item in merge.merge(found, pack.profile.rules) if item.kind == contested]
     shared = [item.footprint.intersection(here.footprint).area for item in mine]

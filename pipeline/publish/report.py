@@ -28,6 +28,7 @@ _WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
 CAUTIONS = {
     "season": "The normal was built from other seasons: leaves that fall may look like a change.",
     "registration": "How well its scenes lie in their place could not be measured: edges may look like a change.",
+    "cloud edge": "Clouds lay beside it in every look that showed it: what masks miss of them may look like a change.",
     "permit": "Inside an area for which there is a permit.",
     "contradicted": "Later clear looks no longer showed it.",
     **{f"{MAY_BE}{kind}": f"The evidence for a {kind} is as strong here, or nearly so." for kind in KINDS},

@@ -172,6 +172,13 @@ def test_find_separate_shapes_not_touched_by_contests(planted: Any) -> None:
     assert [item.area_m2 for item in found] == [40_000, 900]
 
 
+def test_find_lies_beside_clouds_where_most_of_its_pixels_do(planted: Any) -> None:
+    for share, beside in ((0.6, True), (0.5, False)):
+        marks = planted.marks(block(10, 10, 10, 10), "clearing", GRANULE)
+        marks["beside_cloud"][: int(share * len(marks))] = True
+        assert [item.beside_cloud for item in find(marks)] == [beside]
+
+
 def test_find_nothing_marked_nothing_found() -> None:
     assert detections.find(np.zeros(0, MARK), GRANULE, RULES) == ()
 

@@ -238,6 +238,16 @@ def test_link_closed_alert_handed_back_as_it_is(planted: Any) -> None:
     assert len(alerts) == 2
 
 
+def test_link_alert_carries_a_caution_as_long_as_only_looks_beside_clouds_have_shown_it(planted: Any) -> None:
+    item = planted.detection(block(0, 0, 10, 10), GRANULE)
+    (alert,) = run([replace(item, beside_cloud=True)])
+    assert alert.caution == (link.CLOUD_EDGE,)
+    (unseen,) = run([], (alert,), day=2)
+    assert unseen.caution == (link.CLOUD_EDGE,)
+    (clear,) = run([item], (unseen,), day=3)
+    assert clear.caution == ()
+
+
 def test_link_alert_that_only_unplaced_scenes_have_shown_carries_a_caution(planted: Any) -> None:
     item = planted.detection(block(0, 0, 10, 10), GRANULE, seen=1)
     looks = {item.mgrs: {"one": item.first_seen}}

@@ -1,5 +1,6 @@
 """Merging: what the border between granules cut in two becomes one."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,14 @@ def test_merge_clearing_on_the_border_one_with_the_whole_area(planted: Any) -> N
     assert whole.footprint.geom_type == "Polygon"
     assert whole.geometry.is_valid
     assert grid.reproject(whole.footprint, 4326, WEST.epsg).area == pytest.approx(whole.area_m2, rel=1e-6)
+
+
+def test_merge_lies_beside_clouds_where_most_of_it_does(planted: Any) -> None:
+    small, large = cut(planted, box(MIDDLE[0] - 100, MIDDLE[1], MIDDLE[0] + 300, MIDDLE[1] + 100), "clearing")
+    assert small.area_m2 < large.area_m2
+    for beside in (small, large):
+        halves = [replace(half, beside_cloud=half is beside) for half in (small, large)]
+        assert [whole.beside_cloud for whole in merge.merge(halves, RULES)] == [beside is large]
 
 
 def test_merge_track_on_the_border_one_line_with_the_whole_length(planted: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline import config, grid
 from pipeline.detect import evidence
 from pipeline.detect.evidence import Evidence
-from pipeline.detect.weight import BARER, IN_SEASON
+from pipeline.detect.weight import AWAY, BARER, IN_SEASON
 from pipeline.grid import Window
 from pipeline.schema import Change
 
@@ -23,7 +23,13 @@ OWNED = np.ones((2, 3), bool)
 
 
 def change(
-    day: date, values: object, *, weight: int = 16, facts: int = IN_SEASON + BARER, z: float = 2.0, name: str = ""
+    day: date,
+    values: object,
+    *,
+    weight: int = 16,
+    facts: int = IN_SEASON + BARER + AWAY,
+    z: float = 2.0,
+    name: str = "",
 ) -> Change:
     """`values` is one probability for all kinds and pixels, or (kind, y, x); `weight` is in sixteenths."""
     probability = np.broadcast_to(np.asarray(values, np.float32), (3, 2, 3)).copy()
@@ -75,5 +81,5 @@ def random_change(drawn: Drawn) -> Change:
     probability[:, rng.random((2, 3)) < 1 / 3] = np.nan
     made = change(on(drawn.days), probability, name=f"s{drawn.days}-{drawn.seed}")
     z = rng.normal(0, 20, (2, 3)).astype(np.float32)
-    weight = rng.integers(1, 17, (2, 3)) + IN_SEASON * rng.integers(0, 4, (2, 3))
+    weight = rng.integers(1, 17, (2, 3)) + IN_SEASON * rng.integers(0, 8, (2, 3))
     return replace(made, z=z, weight=weight.astype(np.uint8))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline import config
 from pipeline.detect import evidence
-from pipeline.detect.weight import BARER, IN_SEASON
+from pipeline.detect.weight import AWAY, BARER, IN_SEASON
 from pipeline.schema import Change
 from tests.detect.looks import RULES, added, change, looks, on, same
 
@@ -71,7 +71,7 @@ def test_add_two_looks_of_a_day_keep_the_more_cautious_values() -> None:
     known = added(loud, quiet)
     assert np.count_nonzero(known.day, axis=0).tolist() == [[1, 1, 1], [1, 1, 1]]
     assert (known.odds[-1] == added(quiet).odds[-1]).all()
-    assert (known.weight[-1] == BARER + IN_SEASON + 9).all()
+    assert (known.weight[-1] == AWAY + BARER + IN_SEASON + 9).all()
     assert (known.z[-1] * evidence.Z_STEP == 3).all()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.detect import evidence, marks
 from pipeline.detect.evidence import Evidence
-from pipeline.detect.weight import BARER, IN_SEASON
+from pipeline.detect.weight import AWAY, BARER, IN_SEASON
 from pipeline.schema import MARK, Change
 from tests.detect.looks import OWNED, RULES, THRESHOLDS, TILE, added, change, looks, on
 
@@ -22,8 +22,8 @@ def log_odds(*changes: Change, rules: config.Evidence = RULES) -> float:
     return float(found["log_odds"][0]) if len(found) else rules.prior
 
 
-def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, int, int, int]:
-    """One pixel and kind in plain lines: sum, hits, first and last day, looks."""
+def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, int, int, int, bool]:
+    """One pixel and kind in plain lines: sum, hits, first and last day, looks, beside clouds."""
     by_day: dict[date, tuple[float, int]] = {}
     for item in items:
         value = float(item.probability[kind, y, x])
@@ -34,13 +34,13 @@ def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, 
         day, weight = item.sensed.date(), int(item.weight[y, x])
         other = by_day.get(day, (odds, weight))
         by_day[day] = (min(odds, other[0]), min(weight, other[1]))
-    total, hits, shown, before = RULES.prior, 0, [], None
+    total, hits, shown, before, away = RULES.prior, 0, [], None, False
     days = sorted(by_day)[-evidence.SLOTS :]
     for day in days:
         odds, weight = by_day[day]
         faded = RULES.prior + (total - RULES.prior) * 0.5 ** ((day - before).days / 120 if before else 0)
         off_season, sixteenths = weight % 64 < 32, weight % 32
-        if kind == 0 and weight < 64 and odds >= 0:  # as bare before
+        if kind == 0 and weight % 128 < 64 and odds >= 0:  # as bare before
             sixteenths = 0
         lasted = bool(shown) and evidence.to_day(day) - shown[0] >= RULES.off_season_days
         ceiling = max(faded, RULES.prior + RULES.look_bound) if off_season and not lasted else RULES.bound
@@ -49,9 +49,10 @@ def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, 
         if odds >= 0 and sixteenths >= 5:
             hits += 1
             shown.append(evidence.to_day(day))
+            away = away or weight >= 128 or sixteenths > 10
         if total <= RULES.prior:
-            hits, shown = 0, []
-    return total, hits, min(shown, default=0), max(shown, default=0), len(days)
+            hits, shown, away = 0, [], False
+    return total, hits, min(shown, default=0), max(shown, default=0), len(days), not away
 
 
 @given(looks())
@@ -60,7 +61,7 @@ def test_marks_any_looks_equal_slow_oracle(items: list[Change]) -> None:
     for kind in range(3):
         for y in range(2):
             for x in range(3):
-                total, hits, first, last, number = slowly(items, kind, y, x)
+                total, hits, first, last, number, beside = slowly(items, kind, y, x)
                 if abs(total - RULES.possible) < 1e-4:
                     continue
                 assert ((kind, y, x) in found) == (total > RULES.possible and hits > 0)
@@ -69,6 +70,7 @@ def test_marks_any_looks_equal_slow_oracle(items: list[Change]) -> None:
                     assert mark["log_odds"] == pytest.approx(total, abs=1e-4)
                     facts = tuple(int(mark[name]) for name in ("hits", "first_day", "last_day", "looks"))
                     assert facts == (hits, first, last, number)
+                    assert mark["beside_cloud"] == beside
 
 
 @given(looks(), st.randoms())
@@ -154,6 +156,18 @@ def test_marks_place_that_was_as_bare_before_is_no_clearing_but_may_be_another_k
 def test_add_up_quiet_look_on_a_place_as_bare_before_still_contradicts() -> None:
     firm = [change(on(5 * n), 0.99) for n in range(3)]
     assert log_odds(*firm, change(on(20), 0.02, facts=IN_SEASON)) < log_odds(*firm) - 3
+
+
+def test_marks_tell_where_clouds_lay_beside_every_look_that_showed_it() -> None:
+    beside = [change(on(5 * n), 0.99, weight=8, facts=IN_SEASON + BARER) for n in range(3)]
+    assert marked(added(*beside))["beside_cloud"].all()
+    off_season = change(on(15), 0.99, weight=8, facts=BARER + AWAY)
+    for look in (change(on(15), 0.99), off_season):
+        assert not marked(added(*beside, look))["beside_cloud"].any()
+    faint = change(on(15), 0.99, weight=4)
+    assert marked(added(*beside, faint))["beside_cloud"].all()
+    kept_earlier = change(on(15), 0.99, weight=11, facts=IN_SEASON + BARER)
+    assert not marked(added(*beside, kept_earlier))["beside_cloud"].any()
 
 
 def test_add_up_less_trusted_look_says_less_in_both_directions() -> None:

@@ -92,7 +92,14 @@ def test_weight_falls_with_the_share_of_other_seasons_and_tells_if_the_season_is
 @pytest.mark.parametrize(("barest", "barer"), [(0.04, True), (0.02, False), (-0.2, False), (None, True)])
 def test_weight_tells_if_the_place_is_barer_than_before(barest: float | None, barer: bool) -> None:
     found = weight.weight(look(), normal(barest=barest), TILE)  # the look's NDVI is 0
-    assert ((found >= weight.BARER) == barer).all()
+    assert ((found & weight.BARER > 0) == barer).all()
+
+
+def test_weight_tells_if_the_place_lies_away_from_clouds() -> None:
+    seen = weight.weight(look((10, -30, 30), shift=Shift(1.2, 0, False, "")), normal(season=0), TILE)[20]
+    assert (seen & weight.AWAY > 0).tolist() == [col >= 10 for col in range(len(seen))]
+    trust = np.full((TILE.height, TILE.width), 0.6)
+    assert (weight.weight(look(), normal(), TILE, trust=trust) & weight.AWAY == 0).all()
 
 
 def test_weight_falls_where_few_looks_made_the_normal_and_is_least_where_none_did() -> None:

@@ -178,6 +178,21 @@ def edit_arrays(pack: Path, name: str, field: str) -> None:
     np.savez_compressed(path, **arrays)
 
 
+def test_marks_of_a_pack_that_was_written_before_they_told_of_clouds_are_made_again(out: Path, pack: Path) -> None:
+    (path,) = pack.glob("*/evidence.npz")
+    kept = state.load_arrays(Folder(path.parent), path.name)
+    names = [name for name in kept["marks"].dtype.names if name != "beside_cloud"]
+    fields = [(name, kept["marks"].dtype[name]) for name in names]
+    earlier = np.empty(len(kept["marks"]), np.dtype(fields))
+    for name in names:
+        earlier[name] = kept["marks"][name]
+    np.savez_compressed(path, **(kept | {"marks": earlier}))
+    sealed_again(pack)
+    found = verified(out, pack)
+    assert differing(found) == []
+    assert any(finding.what.startswith("marks on ") and finding.agrees for finding in found.findings)
+
+
 def test_arrays_that_do_not_fit_the_window_are_one_line_and_not_unpacked(out: Path, pack: Path) -> None:
     (path,) = pack.glob("*/evidence.npz")
     kept = state.load_arrays(Folder(path.parent), path.name)
