@@ -100,7 +100,7 @@ def detectability(
     from pipeline.nightly import detectability as planted
     from pipeline.nightly import run
 
-    night = options.as_date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
+    night = options.as_past_date(as_of, "--as-of") if as_of else datetime.now(UTC).date()
     wanted = planted.Options(catalog, model, seed, changes, workers=workers)
     place = run.Home(home, out or home / "out" / "detectability", home / "state")
     report = planted.measure(place, aoi, night, wanted)
