@@ -47,6 +47,8 @@ class Tonight:
     """MGRS tile to the scenes that its normal was built from."""
     after_scenes: Mapping[str, Mapping[str, date]] = field(default_factory=dict)
     """MGRS tile to the scenes that were compared, with their dates."""
+    earlier_scenes: Mapping[str, Mapping[str, date]] = field(default_factory=dict)
+    """The same of earlier nights: a new alert names those that its evidence had grown from before it became one."""
     cautions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """MGRS tile to why confidence is lowered there."""
     unplaced: frozenset[str] = frozenset()
@@ -200,14 +202,15 @@ def _new(item: Detection, parents: set[str], taken: set[str], tonight: Tonight, 
         model=tonight.model,
     )
     alert = _described(alert, item, tonight)
+    earlier = _shown(tonight.earlier_scenes, item)
+    alert = replace(alert, after_scenes=tuple(sorted(earlier | set(alert.after_scenes))))
     status = life.status(alert, tonight.as_of, rules)
     return [] if status == Status.EXPIRED else [replace(alert, status=status)]
 
 
 def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
     """The alert with a shape and what tonight knows about it."""
-    compared = tonight.after_scenes.get(shape.mgrs, {})
-    shown = {scene for scene, day in compared.items() if shape.first_seen <= day <= shape.last_seen}
+    shown = _shown(tonight.after_scenes, shape)
     return replace(
         alert,
         detection=shape,
@@ -221,6 +224,12 @@ def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
         model=tonight.model,
         as_of=tonight.as_of,
     )
+
+
+def _shown(compared: Mapping[str, Mapping[str, date]], shape: Detection) -> set[str]:
+    """The scenes of its granule that may have shown it."""
+    days = compared.get(shape.mgrs, {})
+    return {scene for scene, day in days.items() if shape.first_seen <= day <= shape.last_seen}
 
 
 def _registration(alert: Alert, shown: set[str], tonight: Tonight) -> tuple[str, ...]:

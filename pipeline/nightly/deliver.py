@@ -6,7 +6,9 @@ in whole.
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from pipeline.detect import opinion
 from pipeline.errors import ConfigError, ModelError
 from pipeline.ledger.manifest import News, Outlook
 from pipeline.ledger.overpasses import Overpass
+from pipeline.ledger.rows import LOOK
 from pipeline.nightly import grounds, mosaics, news, packing, pages, state
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.readings import Readings
@@ -181,6 +184,7 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
             here.mgrs: {i.scene.scene_id: i.scene.sensed.date() for i in scenes}
             for here, scenes in found.plan.new.items()
         },
+        earlier_scenes=_compared(found.before.ledger),
         cautions=_cautions(found),
         unplaced=frozenset(
             i.scene.scene_id for scenes in found.plan.new.values() for i in scenes if not i.shift.measured
@@ -188,6 +192,15 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
         grounds=grounds.judge(overdue, asked, {a.tile.key: a.place_days for a in found.answers}, marks),
     )
     return link.link(merge.merge(shapes, profile.rules), earlier, tonight=tonight, rules=profile.evidence)
+
+
+def _compared(ledger: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, date]]:
+    """MGRS tile to the scenes in which earlier nights looked for change, with their dates."""
+    scenes: dict[str, dict[str, date]] = {}
+    for scene_id, entry in ledger.items():
+        if entry.get("purpose") == LOOK and entry["state"] in ("used", "partly"):
+            scenes.setdefault(entry["mgrs"], {})[scene_id] = datetime.fromisoformat(entry["sensed"]).date()
+    return scenes
 
 
 def _cautions(found: Night) -> dict[str, tuple[str, ...]]:

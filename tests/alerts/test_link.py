@@ -172,6 +172,18 @@ def test_link_scenes_and_cautions_of_its_granule(planted: Any) -> None:
     assert later.after_scenes == ("one", "two")
 
 
+def test_link_new_alert_names_the_scenes_of_earlier_nights_that_its_evidence_grew_from(planted: Any) -> None:
+    item = planted.detection(block(0, 0, 10, 10), GRANULE, hits=2, seen=5)
+    first, last = FIRST, FIRST + timedelta(days=5)
+    earlier = {"43RGM": {"before": FIRST - timedelta(days=5), "one": first}, "43RFM": {"x": first}}
+    (alert,) = run([item], day=6, after_scenes={"43RGM": {"two": last}}, earlier_scenes=earlier)
+    assert alert.after_scenes == ("one", "two")
+    again = {"43RGM": {"one": first, "cloudy": FIRST + timedelta(days=2), "two": last}}
+    more = {"after_scenes": {"43RGM": {"three": FIRST + timedelta(days=10)}}, "earlier_scenes": again}
+    (later,) = run([planted.detection(block(0, 0, 10, 10), GRANULE, hits=3, seen=10)], (alert,), day=11, **more)
+    assert later.after_scenes == ("one", "three", "two")
+
+
 blocks = st.tuples(
     st.integers(0, 5), st.integers(0, 3), st.integers(1, 4), st.integers(1, 4), st.sampled_from(list(Kind))
 )
