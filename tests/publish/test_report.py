@@ -219,6 +219,34 @@ def test_print_shows_before_beside_after_and_no_controls(page: Page) -> None:
     assert not page.locator(".filter").is_visible()
 
 
+@needs_browser
+def test_print_puts_no_card_on_two_pages(page: Page) -> None:
+    page.set_viewport_size({"width": 740, "height": 980})  # Letter within margins of 1 cm
+    page.emulate_media(media="print")
+    tallest = "Math.max(...[...document.querySelectorAll('.card')].map(card => card.getBoundingClientRect().height))"
+    assert page.evaluate(tallest) < 980
+    page.evaluate("document.querySelector('#VW-AAAAAAAA details').open = true")
+    assert page.locator("#VW-AAAAAAAA table").is_visible()  # what a reader has opened is printed
+    assert not page.locator("#VW-TTTTTTTT summary").first.is_visible()
+
+
+@needs_browser
+def test_page_without_scripts_shows_before_beside_after_and_no_controls_that_do_nothing(
+    browser: Browser, published: Path
+) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto((published / "report.html").as_uri())
+    before, after = (page.locator(f"#VW-AAAAAAAA img.{name}.true").bounding_box() for name in ("before", "after"))
+    assert before
+    assert after
+    assert before["x"] + before["width"] <= after["x"] + 1
+    assert not any(page.locator(each).first.is_visible() for each in (".filter", ".cut", "button.copy"))
+    page.locator("#VW-AAAAAAAA").get_by_label("SWIR, NIR, red").check()
+    assert page.locator("#VW-AAAAAAAA img.after.swir").is_visible()
+    context.close()
+
+
 class Links(HTMLParser):
     """Every address in a page that a browser would load by itself, and every one that a reader may follow."""
 
