@@ -162,6 +162,16 @@ def place_of(shape: BaseGeometry) -> shapely.Point:
     return middle
 
 
+def whole(value: float) -> int:
+    """A number as people are told it: halves go up, as in QGIS, so that no two outputs differ by one."""
+    return math.floor(value + 0.5)
+
+
+def percent(confidence: float) -> int:
+    """A confidence as people are told it; never 100."""
+    return min(99, whole(100 * confidence))
+
+
 def _known(value: date | None) -> date | None:
     return None if value == _UNKNOWN else value
 

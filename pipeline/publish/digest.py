@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.ledger.notices import Notice
 from pipeline.notify.groups import GroupSettings
 from pipeline.notify.post import Message
-from pipeline.publish import texts
+from pipeline.publish import columns, texts
 from pipeline.publish.report import CAUTIONS
 from pipeline.schema import KINDS
 
@@ -163,7 +163,7 @@ def _words(area: dict[str, Any]) -> str:
 
 def _first_line(alert: dict[str, Any]) -> str:
     new = "new and " if alert["what"] == "new" else ""
-    rank = "" if alert["priority"] is None else f", priority {alert['priority']:.0f}"
+    rank = "" if alert["priority"] is None else f", priority {columns.whole(alert['priority'])}"
     return f"{alert['kind']}, {new}{alert['status']}{rank}"
 
 
@@ -173,7 +173,7 @@ def _lines(alert: dict[str, Any]) -> list[str]:
     days = f"first seen {alert['first_seen']}, last seen {alert['last_seen']}"
     days += f", confirmed on {alert['confirmed_on']}" if alert["confirmed_on"] else ""
     days += ", confirmed by an analyst" if alert["verdict"] == "confirmed" else ""
-    lines = [f"{_called(alert)}, {size}, confidence {alert['confidence']:.2f}"]
+    lines = [f"{_called(alert)}, {size}, confidence {columns.percent(alert['confidence'])} %"]
     lines.append(f"{days}; on {alert['hits']} of {alert['looks']} clear looks")
     for word in alert["caution"]:
         lines.append(f"caution: {word}" + (f" ({CAUTIONS[word]})" if word in CAUTIONS else ""))

@@ -110,6 +110,8 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "new": new,
         "values": values,
         "rank": rated.priority,
+        "priority": columns.whole(rated.priority.score),
+        "confidence": columns.percent(values["confidence"]),
         "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
         "whole": chip.whole,

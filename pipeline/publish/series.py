@@ -82,7 +82,7 @@ def draw(points: Sequence[Point], blind: Sequence[date], moment: date, title: st
         z_line=_path((item["x"], item["z"]) for item in shown if item["z"] is not None),
         blind=[across(day) for day in sorted(set(blind) - {point.day for point in points})],
         moment=(across(moment), moment.isoformat()),
-        ticks=[(up(share), f"{share:g}", f"{share * tall:.0f}") for share in (0.0, 0.5, 1.0)],
+        ticks=[(up(share), f"{share:g}", f"{round(share * tall, 1):g}") for share in (0.0, 0.5, 1.0)],
         normal=(up(_NORMAL_Z / tall), up(0)),
         labels=[(across(day), f"{day.day} {day:%b}") for day in _labels(first, last)],
     )

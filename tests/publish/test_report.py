@@ -328,6 +328,30 @@ def test_map_shows_what_is_known_of_the_land_by_name_and_what_is_not_covered(pub
     assert "<td>not covered</td><td>ever</td>" in text
 
 
+def test_numbers_are_rounded_as_in_qgis(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    alerts = tuple(replace(a, detection=replace(a.detection, confidence=0.985)) for a in found.alerts)
+    rated = {key: replace(one, priority=replace(one.priority, score=64.5)) for key, one in found.rated.items()}
+    report.write(tmp_path, replace(found, alerts=alerts, rated=rated))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Confidence 99 %" in text
+    assert "priority <b>65</b>" in text
+
+
+def test_map_of_very_many_alerts_has_small_pins_without_numbers(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    one = found.alerts[0]
+    many = [replace(one, alert_id=f"VW-{number:08d}") for number in range(151)]
+    more = {
+        "shown": replace(found.shown, chips={a.alert_id: found.shown.chips[one.alert_id] for a in many}),
+        "rated": {a.alert_id: found.rated[one.alert_id] for a in many},
+    }
+    report.write(tmp_path, replace(found, alerts=tuple(many), **more))
+    assert '<svg class="many"' in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_words_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     planted.write_rasters(tmp_path)
     found = planted.found(tmp_path)
@@ -370,6 +394,7 @@ def test_draw_series_marks_clear_looks_blind_looks_and_the_moment() -> None:
     heights = [float(value) for value in re.findall(r'class="p" cx="[\d.]+" cy="([\d.]+)"', svg)]
     assert heights[0] > heights[1] > heights[2]
     assert series.draw([], [], days[0], "") == ""
+    assert re.findall(r'class="z" x="[^"]+" y="[^"]+">([^<]+)<', svg) == ["0", "3.5", "7"]
 
 
 def run_json(out: Path, night: str, aoi: str, **more: Any) -> None:
