@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -132,6 +133,13 @@ def _load(layer: config.Context, folder: Path, over: BaseGeometry, source: str) 
     table = table[~(table.geometry.isna() | table.geometry.is_empty)]
     names = table[layer.label] if layer.label else [layer.name] * len(table)
     return [
-        Feature(str(name) if name else layer.name, layer.role, shapely.make_valid(shape), layer.name)
+        Feature(_called(name) or layer.name, layer.role, shapely.make_valid(shape), layer.name)
         for name, shape in zip(names, table.geometry, strict=True)
     ]
+
+
+def _called(name: Any) -> str:
+    """A name as text, empty where there is none; whole numbers beside missing ones come as fractions."""
+    if name is None or name != name:
+        return ""
+    return str(int(name) if isinstance(name, float) and name.is_integer() else name).strip()

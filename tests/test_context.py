@@ -37,6 +37,14 @@ def test_load_any_format_and_crs_only_what_is_near(tmp_path: Path, name: str, ep
     assert load(tmp_path, layer(name))[0].name == "Parks"
 
 
+@pytest.mark.parametrize("file", ["roads.gpkg", "roads.geojson"])
+def test_load_features_without_a_name_are_called_as_their_layer(tmp_path: Path, file: str) -> None:
+    data = {"NAME": ["NH 44", None, " "], "number": [44, None, 7]}
+    gpd.GeoDataFrame(data, geometry=[PARK] * 3, crs=4326).to_file(tmp_path / file)
+    assert [found.name for found in load(tmp_path, layer(file, label="NAME"))] == ["NH 44", "Parks", "Parks"]
+    assert [found.name for found in load(tmp_path, layer(file, label="number"))] == ["44", "Parks", "7"]
+
+
 def test_load_wrong_files_are_told_with_entry_and_remedy(tmp_path: Path) -> None:
     (tmp_path / "broken.gpkg").write_text("no map at all")
     with pytest.warns(UserWarning, match="crs"):
