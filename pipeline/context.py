@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from pipeline import config, grid
@@ -32,6 +34,16 @@ class Feature:
     """WGS84."""
     layer: str = ""
     """Name of the profile's entry that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Features as they lie in one UTM zone."""
+
+    epsg: int
+    features: tuple[Feature, ...]
+    shapes: NDArray[np.object_]
+    """One per feature, in metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +91,29 @@ def load(layers: Sequence[config.Context], folder: Path, over: BaseGeometry, *, 
     )
 
 
-def around(shape: BaseGeometry, epsg: int, features: Sequence[Feature]) -> tuple[Near, ...]:
+def place(features: Sequence[Feature], epsg: int) -> Placed:
+    """Features in the metres of a UTM zone, once for everything that lies among them."""
+    shapes = np.array([grid.reproject(feature.geometry, 4326, epsg) for feature in features], dtype=object)
+    return Placed(epsg, tuple(features), shapes)
+
+
+def around(shape: BaseGeometry, land: Placed) -> tuple[Near, ...]:
     """What lies around a place: of each role and name the nearest, nearest first.
 
     Args:
         shape: WGS84.
-        epsg: UTM zone in which to measure.
-        features: from `load`.
+        land: from `place`, in the UTM zone in which to measure.
     """
-    here = grid.reproject(shape, 4326, epsg)
-    nearest: dict[tuple[str, str], Near] = {}
-    for feature in features:
-        found = _near(here, grid.reproject(feature.geometry, 4326, epsg), feature)
+    here = grid.reproject(shape, 4326, land.epsg)
+    away = shapely.distance(here, land.shapes)
+    nearest: dict[tuple[str, str], int] = {}
+    for number in np.flatnonzero(away <= REACH_M).tolist():
+        feature = land.features[number]
         key = feature.role, feature.name
-        if found.distance_m <= REACH_M and (key not in nearest or found.distance_m < nearest[key].distance_m):
-            nearest[key] = found
-    return tuple(sorted(nearest.values(), key=lambda near: (near.distance_m, near.role, near.name)))
+        if key not in nearest or away[number] < away[nearest[key]]:
+            nearest[key] = number
+    found = (_near(here, land.shapes[n], float(away[n]), land.features[n]) for n in nearest.values())
+    return tuple(sorted(found, key=lambda near: (near.distance_m, near.role, near.name)))
 
 
 def box_around(over: BaseGeometry) -> BaseGeometry:
@@ -105,8 +124,7 @@ def box_around(over: BaseGeometry) -> BaseGeometry:
     return shapely.box(west - wide, south - tall, east + wide, north + tall)
 
 
-def _near(here: BaseGeometry, there: BaseGeometry, feature: Feature) -> Near:
-    distance = float(shapely.distance(here, there))
+def _near(here: BaseGeometry, there: BaseGeometry, distance: float, feature: Feature) -> Near:
     if distance == 0:
         return Near(feature.name, feature.role, 0.0, 0.0, shapely.get_dimensions(there) == 2)
     (x, y), (to_x, to_y) = shapely.get_coordinates(shapely.shortest_line(here, there))

@@ -68,7 +68,7 @@ def test_around_distances_and_bearings_nearest_first() -> None:
         Feature("road", "road", LineString([(76.9, 28.9), (77.1, 28.9)])),
         Feature("village", "settlement", Point(78.5, 29.0)),
     ]
-    found = context.around(box(77.01, 29.009, 77.012, 29.011), 32643, features)
+    found = context.around(box(77.01, 29.009, 77.012, 29.011), context.place(features, 32643))
     assert [(near.name, near.inside) for near in found] == [("park", True), ("road", False), ("border", False)]
     _, road, border = found
     assert road.distance_m == pytest.approx(0.019 * 110_860, rel=0.02)
@@ -79,7 +79,7 @@ def test_around_distances_and_bearings_nearest_first() -> None:
 
 def test_around_a_line_that_is_crossed_is_at_no_distance_but_nothing_lies_inside_it() -> None:
     road = Feature("road", "road", LineString([(76.9, 29.01), (77.1, 29.01)]))
-    (found,) = context.around(box(77.01, 29.009, 77.012, 29.011), 32643, [road])
+    (found,) = context.around(box(77.01, 29.009, 77.012, 29.011), context.place([road], 32643))
     assert (found.distance_m, found.inside, found.words) == (0, False, "road 0 m")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline import context, grid
-from pipeline.context import Feature, Near
+from pipeline.context import Feature, Near, Placed
 from pipeline.publish import priority
 from pipeline.publish.columns import ROLES, Extra
 from pipeline.publish.priority import Priority
@@ -36,11 +36,9 @@ def rate(alerts: Sequence[Alert], before: Sequence[Alert], features: Sequence[Fe
         features: what is known of the land.
     """
     known = {alert.alert_id for alert in before}
-    return {
-        alert.alert_id: _rated(alert, features, new=alert.alert_id not in known)
-        for alert in alerts
-        if alert.status in _OPEN
-    }
+    shown = [(alert, grid.granule(alert.detection.mgrs).epsg) for alert in alerts if alert.status in _OPEN]
+    land = {epsg: context.place(features, epsg) for epsg in {epsg for _, epsg in shown}}
+    return {alert.alert_id: _rated(alert, land[epsg], new=alert.alert_id not in known) for alert, epsg in shown}
 
 
 def extras(rated: Mapping[str, Rated]) -> dict[str, Extra]:
@@ -48,9 +46,9 @@ def extras(rated: Mapping[str, Rated]) -> dict[str, Extra]:
     return {alert_id: one.extra for alert_id, one in rated.items()}
 
 
-def _rated(alert: Alert, features: Sequence[Feature], *, new: bool) -> Rated:
+def _rated(alert: Alert, land: Placed, *, new: bool) -> Rated:
     found = alert.detection
-    near = context.around(found.geometry, grid.granule(found.mgrs).epsg, features) if features else ()
+    near = context.around(found.geometry, land)
     distances = {role: _nearest(near, role) for role in (*ROLES, "permit")}
     permitted = distances["permit"] == 0
     rank = priority.of(

@@ -1,7 +1,12 @@
 """Surroundings: what alerts are told to lie in and near, and what that does to them."""
 
 import json
+from types import SimpleNamespace
 
+import pytest
+from shapely.geometry.base import BaseGeometry
+
+from pipeline import context, grid
 from pipeline.publish import geojson, surroundings
 from tests.publish import planted
 
@@ -33,6 +38,18 @@ def test_rate_permitted_alert_carries_a_caution_comes_last_and_is_not_deleted() 
     camp = next(f["properties"] for f in told["features"] if f["id"] == "VW-CCCCCCCC")
     assert (camp["caution"], camp["inside"], camp["border_m"]) == (["permit"], ["quarry 12"], 935.0)
     assert 0 < camp["priority"] < 50
+
+
+def test_rate_lays_each_feature_out_once_however_many_alerts_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid: list[BaseGeometry] = []
+
+    def counted(shape: BaseGeometry, source: int, target: int) -> BaseGeometry:
+        laid.append(shape)
+        return grid.reproject(shape, source, target)
+
+    monkeypatch.setattr(context, "grid", SimpleNamespace(reproject=counted))
+    rated()
+    assert [sum(one is feature.geometry for one in laid) for feature in planted.LAND] == [1] * len(planted.LAND)
 
 
 def test_rate_without_context_only_the_alert_itself_counts() -> None:
