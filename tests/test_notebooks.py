@@ -62,3 +62,10 @@ def test_notebook_defines_no_functions_and_calls_only_public_ones(book: Path) ->
     names = [node.attr for node in nodes if isinstance(node, ast.Attribute)]
     names += [alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert [name for name in names if name.startswith("_")] == []
+
+
+def test_verdict_shown_in_a_notebook_gives_the_reason_that_the_command_wants() -> None:
+    cells = [cell.source for book in BOOKS for cell in nbformat.read(book, as_version=4).cells]
+    shown = [line for source in cells for line in source.splitlines() if line.startswith("vanwatch verdict ")]
+    assert shown
+    assert all("--reason" in line for line in shown)
