@@ -53,7 +53,7 @@ def draw(folder: Path, area: Area, shown: Shown, alerts: Sequence[tuple[int, Ale
     coarse = min(1.0, 1 / (unit * RESOLUTION_M))  # small areas are not enlarged: the page does that
     frame = Frame(epsg, bounds, (max(1, round(height * coarse)), max(1, round(width * coarse))))
     here = _Place(epsg, bounds[0], bounds[3], unit)
-    box = grid.reproject(shapely.segmentize(shapely.box(*bounds), 1000), epsg, 4326)
+    box = grid.split_at_antimeridian(grid.reproject(shapely.segmentize(shapely.box(*bounds), 1000), epsg, 4326))
     return Overview(
         picture=_picture(paths, frame, shown) if paths else "",
         width=width,

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
+import shapely
 from pyproj import CRS
-from rasterio.warp import transform_bounds
 
-from pipeline import disk
+from pipeline import disk, grid
 from pipeline.publish import land, pictures, rasters, styles, texts
 from pipeline.publish.geopackage import Area
 from pipeline.publish.land import Kept
@@ -149,7 +149,7 @@ def _project(
         "title": f"Vanwatch: {area.name}, {dates.as_of.isoformat()}",
         "foot": f"Vanwatch, {area.name}, night of {dates.as_of.isoformat()}",
         "epsg": main.epsg,
-        "bounds": transform_bounds("EPSG:4326", f"EPSG:{main.epsg}", *area.geometry.bounds),
+        "bounds": grid.reproject(shapely.segmentize(area.geometry, 0.01), 4326, main.epsg).bounds,
         "wkt": {epsg: CRS.from_epsg(epsg).to_wkt() for epsg in {layer.epsg for layer in layers}},
         "groups": groups,
         "layers": layers,

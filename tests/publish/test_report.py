@@ -4,19 +4,24 @@ import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from shapely import box
 
-from pipeline.publish import index, report, series, surroundings
+from pipeline import grid
+from pipeline.context import Feature
+from pipeline.publish import index, qgis, rasters, report, series, surroundings
 from pipeline.publish.series import Point
 from pipeline.schema import Kind
 from tests.publish import planted
@@ -373,6 +378,22 @@ def test_write_no_alerts_and_no_raster_still_a_page(tmp_path: Path) -> None:
     report.write(tmp_path, planted.found(tmp_path, alerts=(), points={}))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "No alert is open, but a part of the area was not seen" in text
+
+
+def test_d9_area_across_the_antimeridian_is_drawn_where_it_lies(tmp_path: Path) -> None:
+    place, park = (
+        grid.split_at_antimeridian(box(*bounds))
+        for bounds in ((179.98, -16.53, 180.02, -16.5), (179.9, -16.6, 180.1, -16.51))
+    )
+    with rasters.Mosaics(tmp_path, rasters.LAYERS, grid.tiles_over(place, tile_px=512)):
+        pass  # nothing was seen
+    area, land = replace(planted.AREA, geometry=place), (Feature("Fiji park", "protected", park),)
+    shown = qgis.write(tmp_path, qgis.Content((), area, planted.NIGHT, blind_after_days=12, land=land))
+    report.write(tmp_path, report.Found(area, planted.NIGHT, (), (), shown, {}, {}, planted.RUN, {}))
+    assert "<title>Protected areas: Fiji park</title>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "vanwatch.qgz") as archive:
+        (view,) = ElementTree.fromstring(archive.read("vanwatch.qgs")).iter("DefaultViewExtent")
+    assert 4_000 < float(view.attrib["xmax"]) - float(view.attrib["xmin"]) < 6_000
 
 
 @pytest.mark.parametrize(
