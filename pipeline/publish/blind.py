@@ -43,7 +43,7 @@ class Blind:
     """One connected place that was not seen clearly for too long."""
 
     geometry: BaseGeometry
-    """WGS84 polygon."""
+    """WGS84 polygon, or several where the antimeridian cuts it."""
     reason: str
     """Why the latest look did not see it."""
     days: int | None
@@ -79,7 +79,7 @@ def _of_zone(path: Path, after_days: int) -> list[Blind]:
     classes = _classes(days, reason, after_days)
     places = []
     for geometry, code in features.shapes(classes, mask=classes > 0, transform=transform):
-        outline = grid.reproject(shapely.make_valid(shape(geometry)), epsg, 4326)
+        outline = grid.split_at_antimeridian(grid.reproject(shapely.make_valid(shape(geometry)), epsg, 4326))
         times, why = divmod(int(code) - 1, len(Reason))
         lasting = {0: after_days + 1, 1: 2 * after_days + 1, 2: None}[times]
         places.append(Blind(outline, REASONS[Reason(why)], lasting, area_km2(outline)))

@@ -8,11 +8,14 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
+import shapely
 from shapely import Polygon, box
 
+from pipeline import grid
 from pipeline.aoi import area_km2
 from pipeline.errors import WriteError
 from pipeline.publish import blind, geopackage, rasters
@@ -130,6 +133,19 @@ def test_find_blind_places_with_reason_days_and_area(published: Path) -> None:
     assert found[0].area_km2 == pytest.approx(0.584 * 0.887, rel=0.05)
     assert found[0].geometry.intersects(box(77.001, 29.015, 77.002, 29.016))
     assert blind.find(rasters.paths_of(published, "seen"), after_days=50)[0].days is None
+
+
+def test_d9_find_blind_places_do_not_wrap_the_globe_at_the_antimeridian(tmp_path: Path) -> None:
+    tiles = grid.tiles_over(grid.split_at_antimeridian(box(179.99, -16.52, 180.01, -16.5)), tile_px=512)
+    with rasters.Mosaics(tmp_path, {"seen": rasters.SEEN}, tiles) as mosaics:
+        for tile in tiles:
+            never = np.full((2, *tile.window.shape), rasters.NEVER)
+            mosaics.add("seen", tile, np.where(tile.owned(), never, rasters.OUTSIDE).astype(np.uint16))
+    found = blind.find(rasters.paths_of(tmp_path, "seen"), after_days=9)
+    assert len(found) == 2
+    parts = shapely.get_parts([place.geometry for place in found])
+    assert shapely.is_valid(parts).all()
+    assert max(part.bounds[2] - part.bounds[0] for part in parts) < 0.02
 
 
 def test_blind_holds_what_no_granule_covers_with_its_reason(published: Path) -> None:
