@@ -196,6 +196,24 @@ def test_everything_that_can_be_used_has_a_name_and_can_be_reached_by_tab(page: 
 
 
 @needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_the_time_series_stand_out_from_the_card(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    card = brilliance(page.eval_on_selector(".card", "card => getComputedStyle(card).backgroundColor"))
+    texts = page.eval_on_selector_all(".series text", "all => all.map(one => getComputedStyle(one).fill)")
+    assert len(set(texts)) >= 4
+    for ink in map(brilliance, texts):
+        assert (max(ink, card) + 0.05) / (min(ink, card) + 0.05) >= 4.5
+
+
+def brilliance(colour: str) -> float:
+    """Relative luminance of `rgb(...)`. Source: WCAG 2.1."""
+    shares = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@needs_browser
 @pytest.mark.parametrize("width", [320, 390, 820])
 def test_narrow_screens_need_no_sideways_scrolling(
     browser: Browser, published: Path, trouble: list[str], width: int
