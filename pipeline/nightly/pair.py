@@ -144,6 +144,10 @@ def read(path: Path, names: tuple[str, ...]) -> Raster:
     """
     try:
         with rasterio.open(path) as source:
+            if names and len(names) != source.count:
+                raise RasterError(
+                    f"{path}: has {source.count} bands, and --bands names {len(names)}; name all of them in file order"
+                )
             order = _band_order(path, names or tuple(d or "" for d in source.descriptions))
             values = source.read([index + 1 for index in order])
             crs, transform, nodata = source.crs, source.transform, source.nodata

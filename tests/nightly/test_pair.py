@@ -140,6 +140,15 @@ def test_detect_wrong_input_names_file_and_remedy(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("bands", [("", *BANDS), BANDS[:5]])
+def test_detect_bands_that_are_not_as_many_as_the_file_has_are_refused(
+    write: Write, tmp_path: Path, bands: tuple[str, ...]
+) -> None:
+    before, after = write("b.tif", forest(1)), write("a.tif", forest(2))
+    with pytest.raises(RasterError, match=rf"b\.tif: has 6 bands, and --bands names {len(bands)}"):
+        pair.detect(before, after, tmp_path / "out", PairOptions(OPTIONS.weights, bands))
+
+
 @pytest.mark.parametrize("content", [b"", b"no raster", b"II*\x00\x08\x00"])
 def test_detect_broken_file_names_it(write: Write, tmp_path: Path, content: bytes) -> None:
     broken = tmp_path / "broken.tif"
