@@ -139,6 +139,8 @@ def count_kinds(alerts: Sequence[Alert]) -> dict[str, int]:
 def read(path: Path, names: tuple[str, ...]) -> Raster:
     """Read one date: uint16 is reflectance x 10000 with nodata 0, float is reflectance with NaN.
 
+    A nodata value that the file declares counts too; a scale and offset that it declares go before these units.
+
     Raises:
         RasterError: the file cannot be read, lacks a band, or has another type or pixel size.
     """
@@ -151,6 +153,7 @@ def read(path: Path, names: tuple[str, ...]) -> Raster:
             order = _band_order(path, names or tuple(d or "" for d in source.descriptions))
             values = source.read([index + 1 for index in order])
             crs, transform, nodata = source.crs, source.transform, source.nodata
+            scaling = np.array([(source.scales[index], source.offsets[index]) for index in order], np.float32)
     except (RasterioError, OSError) as err:
         raise RasterError(f"{path}: not readable as a raster: {err}") from err
     epsg = crs.to_epsg() if crs else None
@@ -160,7 +163,7 @@ def read(path: Path, names: tuple[str, ...]) -> Raster:
         )
     if (transform.a, transform.b, transform.d, transform.e) != (10.0, 0.0, 0.0, -10.0):
         raise RasterError(f"{path}: pixels must be 10 m and north up; resample with: gdalwarp -tr 10 10 -r bilinear")
-    return Raster(path, _reflectance(path, values, nodata), epsg, transform)
+    return Raster(path, _reflectance(path, values, nodata, scaling), epsg, transform)
 
 
 def _band_order(path: Path, names: tuple[str, ...]) -> list[int]:
@@ -179,17 +182,31 @@ def _band_order(path: Path, names: tuple[str, ...]) -> list[int]:
     return order
 
 
-def _reflectance(path: Path, values: NDArray[np.generic], nodata: float | None) -> NDArray[np.float32]:
-    if values.dtype == np.uint16:
-        return np.where(values == 0, np.float32(np.nan), values.astype(np.float32) * np.float32(1e-4))
-    if values.dtype in (np.float32, np.float64):
+def _reflectance(
+    path: Path, values: NDArray[np.generic], nodata: float | None, scaling: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Reflectance from a file's numbers; `scaling` is (band, 2): the file's own scale and offset, (1, 0) for none."""
+    kind = values.dtype
+    whole = kind == np.uint16
+    if kind not in (np.uint16, np.float32, np.float64):
+        raise RasterError(f"{path}: type {kind} is not uint16 or float; convert with: gdal_translate -ot UInt16")
+    missing = values == 0 if whole else np.isnan(values)
+    with np.errstate(over="ignore"):  # nodata is often the least float64
+        if nodata is not None:
+            missing |= values == nodata
         floats = values.astype(np.float32)
-        if nodata is not None and np.isfinite(nodata):
-            floats = np.where(floats == np.float32(nodata), np.float32(np.nan), floats)
-        if floats.size and np.nanmax(floats, initial=0) > 20:
-            raise RasterError(f"{path}: float values must be reflectance (about 0 to 1); divide by 10000")
-        return floats
-    raise RasterError(f"{path}: type {values.dtype} is not uint16 or float; convert with: gdal_translate -ot UInt16")
+    if (scaling != (1, 0)).any():
+        floats = floats * scaling[:, :1, None] + scaling[:, 1:, None]
+    elif whole:
+        floats *= np.float32(1e-4)
+    floats[missing] = np.nan
+    reach = float(np.nanmin(floats, initial=0)), float(np.nanmax(floats, initial=0))
+    if reach[0] < -1 or reach[1] > 20:
+        raise RasterError(
+            f"{path}: values must be reflectance (about 0 to 1), and reach from {reach[0]:g} to {reach[1]:g}; "
+            "divide by 10000, or name the value of what is missing with: gdal_edit.py -a_nodata"
+        )
+    return floats
 
 
 def _grid_of(raster: Raster) -> Granule:

@@ -126,7 +126,7 @@ def test_detect_unobserved_pixels_are_nan_and_never_alerts(write: Write, tmp_pat
         ({"names": ("B02", "B03", "B04", "B08", "B11", "")}, r"a\.tif: band B12 \(swir22\) is missing.*--bands"),
         ({"names": ("B02", "B02", "B04", "B08", "B11", "B12")}, r"band B02 \(blue\) is there twice"),
         ({"values": forest(2).astype(np.int16)}, r"a\.tif: type int16 .*gdal_translate"),
-        ({"values": forest(2).astype(np.float32)}, r"a\.tif: float values must be reflectance"),
+        ({"values": forest(2).astype(np.float32)}, r"a\.tif: values must be reflectance"),
     ],
 )
 def test_detect_wrong_input_names_file_and_remedy(
@@ -138,6 +138,37 @@ def test_detect_wrong_input_names_file_and_remedy(
     with pytest.raises(RasterError, match=message):
         pair.detect(before, after, tmp_path / "out", OPTIONS)
     assert not (tmp_path / "out").exists()
+
+
+def test_read_a_nodata_value_that_the_file_declares_is_missing_whatever_the_type(write: Write) -> None:
+    values = forest(1)
+    values[:, :10], values[:, 10:20] = 65535, 0
+    found = pair.read(write("whole.tif", values, nodata=65535), ()).reflectance
+    assert np.isnan(found[:, :20]).all()
+    assert np.isfinite(found[:, 20:]).all()
+    floats = (values * 1e-4).astype(np.float64)
+    floats[:, :10], floats[:, 10:20] = np.finfo(np.float64).min, np.nan
+    found = pair.read(write("float.tif", floats, nodata=float(np.finfo(np.float64).min)), ()).reflectance
+    assert np.isnan(found[:, :20]).all()
+    assert np.isfinite(found[:, 20:]).all()
+
+
+@pytest.mark.parametrize("value", [-9999, -np.inf, np.inf])
+def test_read_missing_pixels_of_a_value_that_the_file_does_not_declare_are_refused(write: Write, value: float) -> None:
+    values = (forest(1) * 1e-4).astype(np.float32)
+    values[:, :10] = value
+    with pytest.raises(RasterError, match=rf"a\.tif: values must be reflectance .*{value:g}.*-a_nodata"):
+        pair.read(write("a.tif", values), ())
+
+
+def test_read_scale_and_offset_of_the_file_give_the_same_reflectance(write: Write) -> None:
+    values = forest(1)
+    values[:, :10] = 0
+    shifted = write("shifted.tif", np.where(values == 0, 0, values + 1000).astype(np.uint16))
+    with rasterio.open(shifted, "r+") as target:
+        target.scales, target.offsets = [1e-4] * 6, [-0.1] * 6
+    plain = pair.read(write("plain.tif", values), ()).reflectance
+    assert np.allclose(pair.read(shifted, ()).reflectance, plain, atol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("bands", [("", *BANDS), BANDS[:5]])
