@@ -14,6 +14,7 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
+from pyproj import Geod
 from rasterio.errors import RasterioError
 from shapely.geometry.base import BaseGeometry
 
@@ -30,6 +31,12 @@ from pipeline.schema import Alert
 from pipeline.sensors import SENTINEL2
 
 log = logging.getLogger(__name__)
+
+_SAME_PIXEL_M, _SAME_PLACE_M = 1e-6, 1e-3
+"""Programs write rounded numbers: so little is no other grid, over 10980 pixels either."""
+_GROUND_M = 0.5
+"""So far may a pixel's side on the ground be from 10 m; in UTM it stays within 0.02 m."""
+_GEOD = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,8 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     """
     network = detector.cached(str(options.weights))
     earlier, later = read(before, options.bands), read(after, options.bands)
-    if (earlier.epsg, earlier.transform, earlier.reflectance.shape) != (
-        later.epsg,
-        later.transform,
-        later.reflectance.shape,
-    ):
+    same = earlier.epsg == later.epsg and earlier.reflectance.shape == later.reflectance.shape
+    if not (same and earlier.transform.almost_equals(later.transform, _SAME_PLACE_M)):
         raise RasterError(
             f"{after}: its grid differs from that of {before}; bring both onto one grid with: gdalwarp -te -tr -t_srs"
         )
@@ -161,9 +165,24 @@ def read(path: Path, names: tuple[str, ...]) -> Raster:
         raise RasterError(
             f"{path}: needs a projected CRS with an EPSG code; reproject with: gdalwarp -t_srs EPSG:326xx"
         )
-    if (transform.a, transform.b, transform.d, transform.e) != (10.0, 0.0, 0.0, -10.0):
+    if not np.allclose(transform[:2] + transform[3:5], (10, 0, 0, -10), rtol=0, atol=_SAME_PIXEL_M):
         raise RasterError(f"{path}: pixels must be 10 m and north up; resample with: gdalwarp -tr 10 10 -r bilinear")
+    _check_ground(path, epsg, transform @ (values.shape[2] / 2, values.shape[1] / 2))
     return Raster(path, _reflectance(path, values, nodata, scaling), epsg, transform)
+
+
+def _check_ground(path: Path, epsg: int, middle: tuple[float, float]) -> None:
+    """Feet, or Web Mercator away from the equator: what the CRS calls 10 may be another length on the ground."""
+    x, y = middle
+    lon, lat = grid.transformer(epsg, 4326).transform([x - 5, x + 5, x, x], [y, y, y - 5, y + 5])
+    sides = [_GEOD.inv(lon[i], lat[i], lon[i + 1], lat[i + 1])[2] for i in (0, 2)]
+    if not np.isfinite(sides).all():
+        raise RasterError(f"{path}: lies where EPSG:{epsg} has no ground; give it its true CRS and place: gdal_edit.py")
+    if max(abs(side - grid.RESOLUTION_M) for side in sides) > _GROUND_M:
+        raise RasterError(
+            f"{path}: pixels are {sides[0]:.1f} x {sides[1]:.1f} m on the ground in EPSG:{epsg}, and must be 10 m; "
+            "reproject with: gdalwarp -t_srs EPSG:326xx -tr 10 10 -r bilinear"
+        )
 
 
 def _band_order(path: Path, names: tuple[str, ...]) -> list[int]:

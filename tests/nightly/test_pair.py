@@ -123,6 +123,15 @@ def test_detect_unobserved_pixels_are_nan_and_never_alerts(write: Write, tmp_pat
             {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 80, 0, -1e-4, 20)},
             r"a\.tif: needs a projected CRS",
         ),
+        (
+            {"crs": "EPSG:3857", "transform": rasterio.Affine(10, 0, 1e6, 0, -10, 6e6)},
+            r"a\.tif: pixels are 6\.8 x 6\.8 m on the ground in EPSG:3857, .*gdalwarp",
+        ),
+        (
+            {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)},
+            r"a\.tif: pixels are 3\.0 x 3\.0 m on the ground in EPSG:2263, .*gdalwarp",
+        ),
+        ({"transform": HERE @ rasterio.Affine.translation(1e7, 1e7)}, r"a\.tif: lies where EPSG:32644 has no ground"),
         ({"names": ("B02", "B03", "B04", "B08", "B11", "")}, r"a\.tif: band B12 \(swir22\) is missing.*--bands"),
         ({"names": ("B02", "B02", "B04", "B08", "B11", "B12")}, r"band B02 \(blue\) is there twice"),
         ({"values": forest(2).astype(np.int16)}, r"a\.tif: type int16 .*gdal_translate"),
@@ -178,6 +187,12 @@ def test_detect_bands_that_are_not_as_many_as_the_file_has_are_refused(
     before, after = write("b.tif", forest(1)), write("a.tif", forest(2))
     with pytest.raises(RasterError, match=rf"b\.tif: has 6 bands, and --bands names {len(bands)}"):
         pair.detect(before, after, tmp_path / "out", PairOptions(OPTIONS.weights, bands))
+
+
+def test_detect_grids_that_differ_by_rounding_alone_are_one_grid(write: Write, tmp_path: Path) -> None:
+    rounded = rasterio.Affine(10 + 1e-9, 0, 500000 + 1e-7, 0, -10 - 1e-9, 2200000)
+    before, after = write("b.tif", forest(1)), write("a.tif", cleared(forest(2)), transform=rounded)
+    assert pair.detect(before, after, tmp_path / "out", OPTIONS).alerts == {"clearing": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"no raster", b"II*\x00\x08\x00"])
