@@ -5,6 +5,7 @@ anything that does not fit, naming the file and the remedy.
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -91,12 +92,12 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
             f"{after}: its grid differs from that of {before}; bring both onto one grid with: gdalwarp -te -tr -t_srs"
         )
     probability = change_pair(earlier.reflectance, later.reflectance, detector=network)
-    granule = _grid_of(later)
+    granule, name = _grid_of(later), Path(os.path.abspath(out)).name  # of `.` too
     day = evidence.to_day(options.seen) if options.seen else 0
     found_marks = marks.single_look_marks(probability, options.rules.thresholds(network.card.thresholds), day=day)
     found = detections.find(found_marks, granule, options.rules)
     tonight = link.Tonight(
-        aoi=out.name,
+        aoi=name,
         as_of=options.seen or evidence.EPOCH,
         model=network.model_id,
         before_scenes={granule.mgrs: (before.name,)},
@@ -108,7 +109,7 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     rasters.write_change(out / "change.tif", probability, epsg=later.epsg, transform=later.transform)
     geojson.write(out / "alerts.geojson", alerts)
     observed = float(np.isfinite(probability[0]).sum()) * abs(later.transform.a * later.transform.e) / 1e6
-    return PairReport(out.name, count_kinds(alerts), observed)
+    return PairReport(name, count_kinds(alerts), observed)
 
 
 def detect_folder(pairs: Path, out: Path, options: PairOptions) -> tuple[PairReport, ...]:

@@ -195,6 +195,17 @@ def test_detect_grids_that_differ_by_rounding_alone_are_one_grid(write: Write, t
     assert pair.detect(before, after, tmp_path / "out", OPTIONS).alerts == {"clearing": 1}
 
 
+def test_detect_into_the_current_folder_bears_its_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = write("b.tif", forest(1)), write("a.tif", cleared(forest(2)))
+    (tmp_path / "found").mkdir()
+    monkeypatch.chdir(tmp_path / "found")
+    assert pair.detect(before, after, Path(), OPTIONS).name == "found"
+    features = json.loads((tmp_path / "found" / "alerts.geojson").read_text())["features"]
+    assert [feature["properties"]["aoi"] for feature in features] == ["found"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no raster", b"II*\x00\x08\x00"])
 def test_detect_broken_file_names_it(write: Write, tmp_path: Path, content: bytes) -> None:
     broken = tmp_path / "broken.tif"
