@@ -31,6 +31,7 @@ from pipeline.errors import ConfigError, StateError
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 30
 """So long a writer waits for another."""
+_WHERE = "check `database` in configs/deployment.toml, and VANWATCH_DATABASE"
 _LOCK = 5624  # any number: PostgreSQL's advisory lock of a migration
 
 
@@ -117,7 +118,11 @@ def default_url(state: Path) -> str:
 
 
 def file_of(url: str) -> Path | None:
-    """The file of an SQLite ledger; None for a server."""
+    """The file of an SQLite ledger; None for a server.
+
+    Raises:
+        ConfigError: the URL is wrong.
+    """
     made = _parsed(url)
     return Path(made.database or "") if made.get_backend_name() == "sqlite" else None
 
@@ -173,13 +178,17 @@ def _unanswered(engine: Engine, err: DBAPIError) -> ConfigError:
 
 def _parsed(url: str) -> sqlalchemy.URL:
     kinds = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
-    try:
+    made: sqlalchemy.URL | None = None
+    with contextlib.suppress(ArgumentError, ValueError):  # what they say may hold a password
         made = sqlalchemy.make_url(url)
-    except ArgumentError as err:
-        raise ConfigError("database: not a URL like sqlite:///state/vanwatch.db or postgresql://host/name") from err
+    if made is None or "@" in (made.host or ""):
+        raise ConfigError(
+            "database: not a URL like sqlite:///state/vanwatch.db or postgresql://user:password@host:5432/name, where "
+            f"'@' in a password is written %40; {_WHERE}"
+        )
     driver = kinds.get(made.drivername.split("+")[0])
     if driver is None:
-        raise ConfigError(f"database: {made.drivername}: only sqlite and postgresql are known")
+        raise ConfigError(f"database: {made.drivername}: only sqlite and postgresql are known; {_WHERE}")
     return made.set(drivername=driver)
 
 

@@ -52,7 +52,7 @@ def check(home: Path, *, weights: Path = WEIGHTS) -> Report:
     mistakes: list[str] = []
     areas = _tried(lambda: aoi.load_all(home / "aoi", home / "configs"), mistakes) or ()
     known = _tried(lambda: config.load_catalogs(home / "configs" / "catalogs.toml"), mistakes)
-    _tried(lambda: deployment.load(home), mistakes)
+    _tried(lambda: _check_deployment(home), mistakes)
     profiles = _profiles(home / "configs", mistakes)
     found: set[str] = set()
     watched = [(str(path), profile) for path, profile in profiles.items()]
@@ -117,6 +117,14 @@ def check_card(profile: Profile, *, source: str, model: str = "", weights: Path 
             f"use = {profile.use!r}, only {', '.join(found.terms.allowed)}; name another model"
         )
     return found
+
+
+def _check_deployment(home: Path) -> None:
+    url = deployment.load(home).database
+    if url:
+        from pipeline.ledger import database  # heavy: only where another ledger than the usual file is named
+
+        database.file_of(url)
 
 
 def _check_weights(path: Path, told: card.ModelCard, source: str) -> None:

@@ -60,6 +60,18 @@ def test_check_mistake_in_the_deployment_named(home: Path, weights: Path) -> Non
     assert mistakes(home, weights) == [f"{home}/configs/deployment.toml: stat: unknown key; did you mean 'state'?"]
 
 
+@pytest.mark.parametrize(
+    "url", ["mysql://host/name", "no url", "postgresql://me:se@c:ret@host/name", "postgresql://me:se@cret@host/name"]
+)
+def test_check_database_that_is_no_ledger_named_without_its_password(
+    home: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("VANWATCH_DATABASE", url)
+    with pytest.raises(ConfigError, match=r"^database: .* VANWATCH_DATABASE$") as caught:
+        watch.check(home, weights=weights)
+    assert "ret" not in str(caught.value)
+
+
 def test_check_no_catalogs_file_said_once(home: Path, weights: Path) -> None:
     (home / "configs" / "catalogs.toml").unlink()
     found = mistakes(home, weights)
