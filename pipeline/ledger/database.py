@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from pipeline.errors import ConfigError, StateError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_LITE = "sqlite:///"
 BUSY_S = 30
 """So long a writer waits for another."""
 _WHERE = "check `database` in configs/deployment.toml, and VANWATCH_DATABASE"
@@ -114,7 +115,7 @@ class Database:
 
 def default_url(state: Path) -> str:
     """The SQLite file in a folder of state."""
-    return f"sqlite:///{state / 'vanwatch.db'}"
+    return f"{_LITE}{state / 'vanwatch.db'}"
 
 
 def file_of(url: str) -> Path | None:
@@ -177,6 +178,8 @@ def _unanswered(engine: Engine, err: DBAPIError) -> ConfigError:
 
 
 def _parsed(url: str) -> sqlalchemy.URL:
+    if url.startswith(_LITE):  # a path as it stands: names of folders may hold % and ?
+        return sqlalchemy.URL.create("sqlite", database=url.removeprefix(_LITE))
     kinds = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
     made: sqlalchemy.URL | None = None
     with contextlib.suppress(ArgumentError, ValueError):  # what they say may hold a password

@@ -96,6 +96,16 @@ def test_file_of_tells_a_file_from_a_server(tmp_path: Path) -> None:
     assert database.file_of("postgresql://host/name") is None
 
 
+def test_opened_in_a_folder_whose_name_looks_like_an_escape_is_there_and_nowhere_else(tmp_path: Path) -> None:
+    folder = tmp_path / "100%25 été?a=b#c"
+    folder.mkdir()
+    with database.opened(database.default_url(folder)):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["vanwatch.db"]
+    assert list(tmp_path.iterdir()) == [folder]
+    assert database.file_of(database.default_url(folder)) == folder / "vanwatch.db"
+
+
 def _open(url: str, start: "multiprocessing.synchronize.Barrier") -> None:
     start.wait(60)
     with database.opened(url):
