@@ -237,6 +237,8 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
         for item, _ in chosen:
             place.store(item.id).refuse_earlier_form()
             Books(books, item.id).load(nights[0], scenes_since=nights[0])
+            if Books(books, item.id).last() is None:
+                place.store(item.id).refuse_lost_ledger(books.shown)
         if isinstance(crew, OnDask):
             ready.check(crew, place.state_bucket or place.state, [item.profile for item, _ in chosen])
         crew = crew or stack.enter_context(_connected(place, options))

@@ -37,6 +37,8 @@ _CODEC = blosc.Blosc(cname="zstd", clevel=1, shuffle=blosc.SHUFFLE)
 """Of a tile's arrays, measured: DEFLATE takes four times as long to write them, twice to read them, and a fifth more
 room."""
 _PACKED = ".blosc"
+COMMITTED = "committed"
+"""File beside the arrays of an AOI of which the ledger knows a whole night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,29 @@ class Store:
                 "first"
             )
 
+    def refuse_lost_ledger(self, ledger: str) -> None:
+        """Raise ConfigError where whole nights have left their arrays: to be asked when the ledger knows of no night.
+
+        Args:
+            ledger: URL of it, for the message.
+        """
+        if self.depot.exists(COMMITTED):
+            raise ConfigError(
+                f"{ledger}: knows no night of what lies in {self.depot}; restore the ledger from a backup, check "
+                "VANWATCH_DATABASE and `database` in configs/deployment.toml, or, to begin anew without its alerts and "
+                f"verdicts, move {self.depot} away"
+            )
+
     def sweep(self, before: Manifest, after: Manifest) -> None:
-        """Drop arrays that neither night names, normals of earlier periods, and crops.
+        """Drop arrays that neither night names, normals of earlier periods, and crops; note that a night is committed.
 
         Raises:
             StateError: the state cannot be listed.
             WriteError: it cannot be written to.
         """
+        if not self.depot.exists(COMMITTED):
+            with self.depot.writing(COMMITTED) as handle:
+                handle.write(b"The ledger knows of nights whose arrays lie here.\n")
         named = {*before.tiles.values(), *after.tiles.values()}
         self.arrays.delete(name for name in self.arrays.names() if name not in named)
         self.crops.delete(self.crops.names())

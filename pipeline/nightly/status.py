@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
+from pipeline.depot import Folder
 from pipeline.ledger import database, health, overpasses
 from pipeline.ledger.database import Database
 from pipeline.ledger.health import Failure
@@ -16,6 +17,7 @@ from pipeline.ledger.nights import Books
 from pipeline.ledger.overpasses import Overpass
 from pipeline.nightly import blindness, run, watched
 from pipeline.nightly.run import Home
+from pipeline.nightly.state import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,20 @@ def read(place: Home, as_of: date, aois: Sequence[str]) -> Status:
         aois: ids or files; empty for all that are enabled.
 
     Raises:
-        ConfigError: an AOI, its profile, a name or the database's URL is wrong.
+        ConfigError: an AOI, its profile, a name or the database's URL is wrong, or the database knows no night of what
+            lies in the state folder.
         StateError: the database cannot be read.
     """
     chosen = watched.aois(place.aois, place.configs, aois)
     file = database.file_of(place.ledger)
     if file is not None and not file.exists():
+        for item in chosen:
+            Store(Folder(place.state / item.id)).refuse_lost_ledger(str(file))
         return Status(as_of, tuple(AoiStatus(item.id, None) for item in chosen))
     with database.opened(place.ledger) as ledger:
+        for item in chosen:
+            if Books(ledger, item.id).last() is None:
+                Store(Folder(place.state / item.id)).refuse_lost_ledger(ledger.shown)
         return Status(as_of, tuple(_of(item, as_of, ledger) for item in chosen))
 
 

@@ -57,6 +57,23 @@ def test_over_planted_world_finds_every_planted_event_and_nothing_else(world: Wo
     assert others == ()
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_nightly_whose_ledger_is_lost_is_refused_and_leaves_the_arrays_to_a_backup(
+    watched: run.Home, world: World, local: run.Options, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(watched.folder, tmp_path / "home", symlinks=True)
+    place = run.home(tmp_path / "home")
+    kept = arrays(place)
+    ledger = (place.state / "vanwatch.db").read_bytes()
+    damage(place.state / "vanwatch.db")
+    with pytest.raises(ConfigError, match=r"knows no night of what lies in .*restore the ledger from a backup"):
+        run.nightly(place, world.nights[-1] + timedelta(days=1), local)
+    with pytest.raises(ConfigError, match=r"knows no night of what lies in"):
+        status.read(place, world.nights[-1], ())
+    (place.state / "vanwatch.db").write_bytes(ledger)
+    assert arrays(place) == kept
+
+
 def test_over_real_stac_server_and_http_range_server_gives_the_alerts_of_the_local_file(
     world: World, watched: run.Home, make_home: MakeHome, local: run.Options, tmp_path: Path
 ) -> None:

@@ -40,6 +40,15 @@ def test_refuse_earlier_form_names_the_file_and_the_remedy(tmp_path: Path) -> No
         Store(Folder(tmp_path)).refuse_earlier_form()
 
 
+def test_refuse_lost_ledger_only_once_a_night_was_committed(tmp_path: Path) -> None:
+    store = Store(Folder(tmp_path))
+    state.save_arrays(store.arrays, "t.1.arrays", {"a": np.zeros(3)})  # as a first night that was killed leaves it
+    store.refuse_lost_ledger("sqlite:///vanwatch.db")
+    store.sweep(Manifest(), night(1, t="t.1.arrays"))
+    with pytest.raises(ConfigError, match=r"sqlite:///vanwatch\.db: knows no night.*VANWATCH_DATABASE.*move"):
+        store.refuse_lost_ledger("sqlite:///vanwatch.db")
+
+
 def test_save_arrays_round_trips_exactly_with_the_same_bytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     arrays: dict[str, NDArray[Any]] = {
