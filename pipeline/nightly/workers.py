@@ -228,7 +228,7 @@ def _client(scheduler: str) -> Any:
     _silence()
     try:
         return Client(scheduler, timeout=_PATIENCE_S)
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, MemoryError) as err:  # the last: what a web server answers, taken for a length
         raise ConfigError(f"--scheduler {scheduler}: no Dask scheduler answers there ({err})") from err
 
 

@@ -1,8 +1,10 @@
 import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +28,21 @@ def die(value: int) -> int:
     if value == 1:
         os._exit(9)
     return value
+
+
+def test_connect_to_a_web_server_as_of_a_dashboard_is_wrong_input(tmp_path: Path) -> None:
+    def answer() -> None:
+        with server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            while connection.recv(1024):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        wanted = workers.connect(address, workers=None, scratch=tmp_path)
+        with pytest.raises(ConfigError, match=f"--scheduler {address}: no Dask scheduler answers there"), wanted:
+            pass
 
 
 def test_in_process_a_failing_job_fails_alone(tmp_path: Path) -> None:
