@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from pipeline.cli import alerts
 
 ROOT = Path(__file__).parents[1]
 VANWATCH = Path(sys.executable).parent / "vanwatch"
@@ -51,6 +54,18 @@ def test_aoi_check_of_the_project_passes_without_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert result.stdout.splitlines()[-1] == "set() 0", result.stderr
+
+
+@pytest.mark.parametrize(("given", "by"), [("", "root"), (" asha ", "asha")])
+def test_verdict_is_by_the_account_though_no_variable_names_it(
+    given: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):  # as cron and containers leave them
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert alerts._by(given) == by
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    assert alerts._by(given) == given.strip()
 
 
 def test_aoi_list_json_is_machine_readable() -> None:

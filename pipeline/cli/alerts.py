@@ -1,6 +1,6 @@
 """Commands about single alerts: verify, and what analysts say of them."""
 
-import os
+import getpass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,7 +95,12 @@ def _record(home: Path, said: tuple[Any, ...], *, source: str = "", as_json: boo
 
 
 def _by(told: str) -> str:
-    return told.strip() or os.environ.get("USER", "") or os.environ.get("USERNAME", "")
+    if told.strip():
+        return told.strip()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return ""
 
 
 def _on(told: str) -> date:
