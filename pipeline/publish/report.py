@@ -15,16 +15,20 @@ import shapely
 
 from pipeline import disk, grid
 from pipeline.publish import columns, geojson, land, overview, series, styles, texts
+from pipeline.publish.blind import REASONS
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
 from pipeline.publish.qgis import Shown
 from pipeline.publish.series import Point
 from pipeline.publish.surroundings import Rated
-from pipeline.schema import KINDS, MAY_BE, Alert, Status
+from pipeline.schema import KINDS, MAY_BE, Alert, Reason, Status
 
 _OPEN = (Status.CONFIRMED, Status.POSSIBLE)
 _BROWSER = "https://browser.dataspace.copernicus.eu/"
 _WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
+_BLIND = 20
+"""So many blind places are listed."""
+_LOST = {Reason.RESIDUAL_CLOUD.name.lower(): REASONS[Reason.RESIDUAL_CLOUD]}
 CAUTIONS = {
     "season": "The normal was built from other seasons: leaves that fall may look like a change.",
     "registration": "How well its scenes lie in their place could not be measured: edges may look like a change.",
@@ -72,6 +76,7 @@ def write(folder: Path, found: Found) -> None:
         map=picture,
         roles={role: title for role, title in land.TITLES.items() if any(one["role"] == role for one in picture.land)},
         health=_health(found.run),
+        blind=[place for place in found.shown.blind if round(place.area_km2, 2)][:_BLIND],
         changes=_changes(found),
         colours=styles.COLOURS,
         composites=_WORDS,
@@ -112,7 +117,7 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "rank": rated.priority,
         "priority": columns.whole(rated.priority.score),
         "confidence": columns.percent(values["confidence"]),
-        "kinds": [(kind, values[f"p_{kind}"]) for kind in KINDS],
+        "kinds": [(kind, columns.percent(values[f"p_{kind}"] or 0.0)) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
         "whole": chip.whole,
         "side_m": round(chip.bounds[2] - chip.bounds[0]),
@@ -216,7 +221,7 @@ def _health(run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scene(key: str, entry: Mapping[str, Any], seen: Mapping[str, int]) -> dict[str, Any]:
     total = sum(seen.values())
-    lost = {name.replace("_", " "): count for name, count in seen.items() if name != "clear"}
+    lost = {_LOST.get(name, name): count for name, count in seen.items() if name != "clear"}
     worst = ", ".join(
         f"{name} {100 * count / total:.0f} %" for name, count in sorted(lost.items(), key=lambda p: -p[1])
     )

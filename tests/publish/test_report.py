@@ -354,12 +354,30 @@ def test_map_shows_what_is_known_of_the_land_by_name_and_what_is_not_covered(pub
 def test_numbers_are_rounded_as_in_qgis(tmp_path: Path) -> None:
     planted.write_rasters(tmp_path)
     found = planted.found(tmp_path)
-    alerts = tuple(replace(a, detection=replace(a.detection, confidence=0.985)) for a in found.alerts)
+    alerts = tuple(
+        replace(a, detection=replace(a.detection, confidence=0.985, probabilities=(0.998,) * 3)) for a in found.alerts
+    )
     rated = {key: replace(one, priority=replace(one.priority, score=64.5)) for key, one in found.rated.items()}
     report.write(tmp_path, replace(found, alerts=alerts, rated=rated))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Confidence 99 %" in text
+    assert "<b>1.00</b>" not in text
     assert "priority <b>65</b>" in text
+
+
+def test_blind_places_too_small_to_have_an_area_are_counted_and_thin_cloud_has_one_name(tmp_path: Path) -> None:
+    planted.write_rasters(tmp_path)
+    found = planted.found(tmp_path)
+    place = found.shown.blind[0]
+    tiny = [replace(place, area_km2=0.004)] * 3
+    seen = {key: counts | {"residual_cloud": 900} for key, counts in planted.RUN["seen"].items()}
+    more = {"shown": replace(found.shown, blind=(place, *tiny)), "run": planted.RUN | {"seen": seen}}
+    report.write(tmp_path, replace(found, **more))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0.00 km²" not in text
+    assert "and 3 smaller places" in text
+    assert "thin cloud 1 %" in text
+    assert "residual" not in text
 
 
 def test_map_of_very_many_alerts_has_small_pins_without_numbers(tmp_path: Path) -> None:
