@@ -56,7 +56,7 @@ COLUMNS = (
     Column("lon", "real", "Longitude (degrees)"),
     Column("lat", "real", "Latitude (degrees)"),
     Column("before_scenes", "list", "Scenes of the normal"),
-    Column("after_scenes", "list", "Scenes that show it"),
+    Column("after_scenes", "list", "Scenes that may show it"),
     Column("model", "text", "Model"),
     Column("verdict", "text", "Verdict"),
     Column("verdict_by", "text", "Verdict by"),

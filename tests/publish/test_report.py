@@ -311,6 +311,11 @@ def test_card_says_what_another_kind_that_is_as_probable_means(tmp_path: Path) -
     assert "<b>Caution: kind may be clearing.</b> The evidence for a clearing is as strong here, or nearly so." in text
 
 
+def test_card_names_scenes_between_its_days_as_such_that_may_show_it(published: Path) -> None:
+    text = (published / "report.html").read_text(encoding="utf-8")
+    assert "Scenes that may show it: S2A_43RGM_9." in text  # a cloud may lie over it in some of them
+
+
 def test_cards_stand_in_the_order_of_priority_and_ended_alerts_have_none(published: Path) -> None:
     text = (published / "report.html").read_text(encoding="utf-8")
     ids = re.findall(r'<article id="([^"]+)"', text)
