@@ -22,6 +22,11 @@ from pipeline.errors import ConfigError
 
 _GEOD = Geod(ellps="WGS84")
 MIN_AREA_KM2 = 0.01
+_UNREADABLE = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError),
+    shapely.errors.ShapelyError,
+)
+"""What shapely raises at coordinates that are none."""
 _WGS84 = re.compile(r"CRS84|\bEPSG:{1,2}(\d[.\d]*:)?4326\b")
 
 
@@ -69,17 +74,32 @@ def area_km2(geometry: BaseGeometry) -> float:
     )
 
 
-def load(path: Path, configs: Path) -> Aoi:
+def read(path: Path) -> bytes:
+    """What stands in a file.
+
+    Raises:
+        ConfigError: the file is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as err:
+        raise ConfigError(f"{path}: no such file; give the path of a GeoJSON file") from err
+    except OSError as err:
+        raise ConfigError(f"{path}: not readable as GeoJSON: {err}; save it again as GeoJSON") from err
+
+
+def load(path: Path, configs: Path, *, content: bytes | None = None) -> Aoi:
     """Read and check one AOI file and the profile that it names.
 
     Args:
         path: GeoJSON with one Feature, or a FeatureCollection that holds one.
         configs: folder of the profiles.
+        content: of the file, where it was read before: a pipe gives it only once.
 
     Raises:
         ConfigError: anything is wrong; the message names file, key and remedy, one line per mistake.
     """
-    feature = _feature(path)
+    feature = _feature(path, read(path) if content is None else content)
     try:
         properties = Properties.model_validate(_given(feature.get("properties")))
     except ValidationError as err:
@@ -144,12 +164,11 @@ def _profile(path: Path, properties: Properties, configs: Path) -> Profile:
     return config.load_profile(found, properties.overrides, source=str(path))
 
 
-def _feature(path: Path) -> dict[str, Any]:
+def _feature(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
-    except FileNotFoundError as err:
-        raise ConfigError(f"{path}: no such file; give the path of a GeoJSON file") from err
-    except (ValueError, OSError, RecursionError) as err:
+        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
+        document = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as err:
         raise ConfigError(f"{path}: not readable as GeoJSON: {err}; save it again as GeoJSON") from err
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: not a GeoJSON object; save it again as GeoJSON")
@@ -167,6 +186,15 @@ def _feature(path: Path) -> dict[str, Any]:
     return dict(features[0])
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that is there twice, the first would be forgotten without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
 def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
     source = feature.get("geometry")
     if not isinstance(source, dict) or source.get("type") not in ("Polygon", "MultiPolygon"):
@@ -176,8 +204,12 @@ def _geometry(path: Path, feature: dict[str, Any]) -> BaseGeometry:
         with np.errstate(invalid="ignore"):  # what is not a number is refused below, by name
             geometry = shapely.force_2d(shape(source))
         rings = [ring for part in _polygons(source) for ring in part]
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as err:
-        raise ConfigError(f"{path}: geometry: not readable: {err}") from err
+    except _UNREADABLE as err:
+        what = str(err).splitlines()[0][:100] if isinstance(err, ValueError | shapely.errors.ShapelyError) else ""
+        why = f" ({what})" if what else ""
+        raise ConfigError(
+            f"{path}: geometry: not readable as rings of [longitude, latitude]{why}; save it again as GeoJSON"
+        ) from err
     if geometry.is_empty:
         raise ConfigError(f"{path}: geometry: is empty; draw the area")
     if any(list(ring[0]) != list(ring[-1]) for ring in rings):

@@ -82,13 +82,14 @@ def add(path: Path, home: Path) -> Row:
         ConfigError: the file is wrong, or its id is taken; nothing was changed.
         WriteError: the copy cannot be written.
     """
-    area = aoi.load(path, home / "configs")
+    content = aoi.read(path)
+    area = aoi.load(path, home / "configs", content=content)
     target = home / "aoi" / f"{area.id}.geojson"
     taken = [other.path for other in _others(home) if other.id == area.id]
     if target.exists() or taken:
         raise ConfigError(f"{path}: properties.id: {area.id!r} is taken by {(taken or [target])[0]}; choose another")
     with disk.whole(target) as handle:
-        handle.write(path.read_bytes())
+        handle.write(content)
     return _row(aoi.load(target, home / "configs"), home / "configs")
 
 

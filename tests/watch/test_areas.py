@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_add_first_area_of_a_new_home(home: Path, tmp_path: Path) -> None:
     (home / "aoi").rmdir()
     watch.add(drawn(tmp_path), home)
     assert [row.id for row in watch.listing(home)] == ["drawn"]
+
+
+def test_add_from_a_pipe_that_can_be_read_only_once(home: Path, tmp_path: Path) -> None:
+    content = drawn(tmp_path).read_bytes()
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    try:
+        watch.add(Path(f"/dev/fd/{reading}"), home)
+    finally:
+        os.close(reading)
+    assert (home / "aoi" / "drawn.geojson").read_bytes() == content
 
 
 def test_add_id_that_is_taken_changes_nothing(home: Path, tmp_path: Path) -> None:
