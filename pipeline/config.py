@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,7 +26,7 @@ _NOT_PROFILES = ("catalogs", "deployment", "notify", "train")
 class Model(BaseModel):
     """Base of all configuration: frozen, no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 T = TypeVar("T", bound=Model)
@@ -268,6 +269,8 @@ class Catalog(Model):
     def _reachable(self) -> Self:
         if "://" in self.url and not self.url.startswith(("http://", "https://")):
             raise ValueError("url must begin with http:// or https://, or be the path of a file")
+        if not self.url or ("://" in self.url and not has_host(self.url)):
+            raise ValueError("url names no host, as https://host/v1 does, and no file")
         return self
 
 
@@ -298,6 +301,15 @@ def load(model: type[T], path: Path) -> T:
     return _validate(model, _read_toml(path), str(path))
 
 
+def has_host(url: str) -> bool:
+    """Whether a URL names a host, and a port that is none to be wondered at, if any."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def profile_paths(folder: Path) -> tuple[Path, ...]:
     """The profiles in a folder of configuration, by name."""
     return tuple(path for path in shown(folder.glob("*.toml")) if path.stem not in _NOT_PROFILES)
@@ -323,8 +335,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as err:
         near = sorted(p.stem for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file; there are: {', '.join(near) or 'none'}") from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as err:
-        raise ConfigError(f"{path}: not readable as TOML: {err}") from err
+    except (ValueError, OSError, RecursionError) as err:
+        raise ConfigError(f"{path}: not readable as TOML: {err}; correct it, and save it as text in UTF-8") from err
 
 
 def _merged(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -346,7 +358,11 @@ def explain(err: ValidationError, source: str, model: type[BaseModel]) -> list[s
     """One line per mistake: file, key, what is wrong, what to do; what was given only where that is no secret."""
     lines = []
     hidden = model.model_config.get("hide_input_in_errors", False)
-    for problem in err.errors():
+    problems = err.errors()
+    inside = {problem["loc"][:-1] for problem in problems}
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["loc"] in inside:
+            continue  # what is wrong in a list was not counted; it is told by itself
         key = ".".join(str(part) for part in problem["loc"]) or "(whole)"
         if problem["type"] == "extra_forbidden":
             known = known_keys(model, problem["loc"][:-1])

@@ -95,7 +95,10 @@ def test_load_profile_wrong_type_of_any_knob_names_file_and_key(tmp_path: Path, 
         (LEAST.replace('["local"]', "[]"), r"search\.catalogs: .*at least 1 item"),
         (LEAST.replace('["local"]', "[3]"), r"search\.catalogs\.0: input should be a valid string, got 3"),
         (LEAST.replace('["local"]', '"local"'), r"search\.catalogs: must be a list, like \[\.\.\.\], got 'local'"),
-        ("title = ", r"mine\.toml: not readable as TOML"),
+        ("title = ", r"mine\.toml: not readable as TOML: .*; correct it"),
+        ("title = " + "1" * 5000, r"mine\.toml: not readable as TOML: .*; correct it"),
+        ("title = " + "[" * 5000, r"mine\.toml: not readable as TOML: .*; correct it"),
+        (LEAST + "[rules.camp]\nmin_area_m2 = inf\n", r"rules\.camp\.min_area_m2: .*finite number, got inf"),
     ],
 )
 def test_load_profile_mistake_names_file_key_and_remedy(tmp_path: Path, text: str, message: str) -> None:
@@ -107,6 +110,12 @@ def test_load_profile_several_mistakes_all_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load_profile(written(tmp_path, LEAST + "[read]\nattempts = 0\n[mask]\nresidual_blue = 7.0\n"))
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["read.attempts", "mask.residual_blue"]
+
+
+def test_load_profile_wrong_entry_of_a_list_told_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load_profile(written(tmp_path, LEAST.replace('["local"]', "[3]")))
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["search.catalogs.0"]
 
 
 def test_load_profile_absent_names_the_others(tmp_path: Path) -> None:
@@ -171,6 +180,9 @@ def test_tiles_any_size_accepted_only_as_multiple_of_patches(size_px: int) -> No
         ("[one]\ncollections = []\n", r"mine\.toml: one: url: missing; add it"),
         ('[one]\nurl = "u"\nsigner = "mine"\n', r"mine\.toml: one: signer: "),
         ('[one]\nurl = "u"\npage = 3\n', r"one: page: unknown key; did you mean 'page_size'"),
+        ('[one]\nurl = ""\n', r"mine\.toml: one: \(whole\): url names no host"),
+        ('[one]\nurl = "https://"\n', r"url names no host"),
+        ('[one]\nurl = "https://stac.test:80a/v1"\n', r"url names no host"),
         ('one = "u"\n', r"mine\.toml: one: \(whole\): "),
     ],
 )

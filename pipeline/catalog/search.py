@@ -16,7 +16,7 @@ import shapely
 from shapely import box
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import grid
+from pipeline import config, grid
 from pipeline.catalog import files, listing, merge, naming, parse
 from pipeline.config import Catalog
 from pipeline.errors import CatalogError, ConfigError
@@ -115,11 +115,13 @@ def resolve(spec: str, known: dict[str, Catalog]) -> tuple[str, Catalog]:
         Name for records and messages, and the catalogue. A URL that a known catalogue has takes over its settings.
 
     Raises:
-        ConfigError: the name is unknown or the file does not exist.
+        ConfigError: the name is unknown, the file does not exist, or the URL names no host.
     """
     if spec in known:
         return spec, known[spec]
     if is_url(spec):
+        if not config.has_host(spec):
+            raise ConfigError(f"--catalog {spec}: names no host; give the root of a STAC API, like https://host/v1")
         same = [entry for entry in known.values() if entry.url.rstrip("/") == spec.rstrip("/")]
         return spec, same[0] if same else Catalog(url=spec, collections=(DEFAULT_COLLECTION,))
     if Path(spec).is_file():

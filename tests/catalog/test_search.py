@@ -210,6 +210,8 @@ def test_resolve_name_url_and_file_give_catalogues(tmp_path: Path) -> None:
         ("items.json", "no such file"),
         ("a/b", "no such file"),
         ("zzz", "known names"),
+        ("https://", "names no host"),
+        ("https://stac.test:80a", "names no host"),
     ],
 )
 def test_resolve_of_something_unknown_names_the_remedy(spec: str, words: str) -> None:
