@@ -37,11 +37,19 @@ def draw(area: Aoi, found: Estimate, path: Path) -> None:
     _draw_grids(axes, estimates.tiles_of(area), over_180=over_180)
     _fill(axes, [_placed(area.geometry, over_180=over_180)], facecolor="#2b8a3e55", edgecolor="#0b4d1a", linewidth=1.6)
     _frame(axes, _placed(area.geometry, over_180=over_180))
-    axes.set_title(f"{area.name} ({area.id})")
+    axes.set_title(_title(area), parse_math=False)
     notes.axis("off")
     notes.text(0, 1, _notes(found), va="top", fontsize=9, linespacing=1.5, transform=notes.transAxes)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _title(area: Aoi) -> str:
+    """Name and id; the id alone where the font lacks letters of the name, which would be drawn as boxes."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    return f"{area.name} ({area.id})" if all(ord(letter) in known for letter in area.name) else area.id
 
 
 def _notes(found: Estimate) -> str:

@@ -1,3 +1,5 @@
+import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,19 @@ def test_preview_without_out_named_after_the_area(home: Path, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     assert watch.preview(home, "champhai-border").png == "champhai-border.png"
     assert (tmp_path / "champhai-border.png").is_file()
+
+
+@pytest.mark.parametrize("name", ["वन अभयारण्य", "Wood of $\\frac$", "Forêt d'Ituri"])
+def test_preview_name_in_any_script_or_with_signs_of_formulas_drawn_without_a_word(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    path = home / "aoi" / "champhai-border.geojson"
+    document = json.loads(path.read_text())
+    document["properties"]["name"] = name
+    path.write_text(json.dumps(document))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert watch.preview(home, "champhai-border", tmp_path / "map.png").estimate.name == name
 
 
 def test_preview_unknown_area_writes_nothing(home: Path, tmp_path: Path) -> None:
