@@ -123,6 +123,23 @@ def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local:
     assert arrays(place).keys().isdisjoint(files)  # the files of the last whole night are never written again
 
 
+def test_first_night_of_a_period_run_again_tells_the_same_of_its_history(
+    watched: run.Home, world: World, local: run.Options, tmp_path: Path
+) -> None:
+    shutil.copytree(watched.folder, tmp_path / "home", symlinks=True)
+    place, night = run.home(tmp_path / "home"), world.nights[-1] + timedelta(days=77)
+    scenes = select(tables.Scene.scene_id, tables.Scene.purpose).where(tables.Scene.since == night)
+    told = []
+    for _ in range(2):
+        run.nightly(place, night, local)
+        facts = json.loads((place.out / str(night) / "planted-world" / "run.json").read_text())
+        with database.opened(place.ledger) as ledger, ledger.reading() as connection:
+            rows = sorted(map(tuple, connection.execute(scenes)))
+        told.append((facts | {"timings": {}}, rows))
+    assert told[0][1] != []
+    assert told[0] == told[1]
+
+
 def test_catalogue_that_does_not_answer_is_told_by_status_though_another_stepped_in(
     world: World, make_home: MakeHome, tmp_path: Path
 ) -> None:
