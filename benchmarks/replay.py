@@ -1,9 +1,9 @@
 """`python -m benchmarks.replay`: three hundred whole nights on end, and what the last ones cost against the first.
 
 In: the corner of the granule, in which four scenes lie. Out: a table. Each night has one new look of one tile of
-1024 px, by turns of a scene in which changes were planted and of a clouded one; so alerts open, are confirmed, grow old
-and are still watched at the end. A second home is then begun, and its nights and the last of the first one are run in
-turn, in one process, whose CPU seconds are those of the night. Half an hour.
+1024 px, by turns of a scene in which changes were planted and of a clouded one; so alerts open and are confirmed, and
+close once what was planted has become the normal. A second home is then begun, and its nights and the last of the
+first one are run in turn, in one process, whose CPU seconds are those of the night. Half an hour.
 """
 
 import argparse
