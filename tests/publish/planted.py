@@ -90,7 +90,7 @@ def alerts() -> tuple[Alert, ...]:
     """A confirmed clearing, a possible camp, a confirmed track, and a dismissed clearing."""
     seen = {"first_seen": date(2025, 11, 1), "last_seen": date(2025, 11, 6)}
     return (
-        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="old stumps?", measured=MEASURED, **seen),
+        make_alert(CLEARING, alert_id="VW-AAAAAAAA", verdict="unsure", note="stumps <1 y?", measured=MEASURED, **seen),
         make_alert(
             CAMP,
             kind=Kind.CAMP,

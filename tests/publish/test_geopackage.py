@@ -159,4 +159,4 @@ def test_blind_holds_what_no_granule_covers_with_its_reason(published: Path) -> 
 def test_write_grown_alert_keeps_its_verdict(tmp_path: Path) -> None:
     one, *others = planted.alerts()
     path = write(tmp_path / "alerts.gpkg", (replace(one, grown_ha=1.0), *others))
-    assert [(r["verdict"], r["note"]) for r in rows(path, "alerts") if r["verdict"]] == [("unsure", "old stumps?")]
+    assert [(r["verdict"], r["note"]) for r in rows(path, "alerts") if r["verdict"]] == [("unsure", "stumps <1 y?")]

@@ -131,6 +131,10 @@ def test_project_map_tips_show_pictures_that_exist(seen: dict[str, Any], moved: 
             assert (moved / "chips" / f"{name}_{ending}.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
+def test_project_map_tip_shows_a_note_as_it_was_typed(seen: dict[str, Any]) -> None:
+    assert "stumps &lt;1 y?" in seen["tips"][0]
+
+
 def test_project_sheets_one_page_for_each_open_alert(seen: dict[str, Any], pictures: Path) -> None:
     assert seen["sheets"] == {"Alert sheet": [0, 0], "Track sheet": [0]}
     page = np.asarray(Image.open(pictures / "Alert_sheet_0.png").convert("L"))
