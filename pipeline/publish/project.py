@@ -28,8 +28,8 @@ from pipeline.schema import KINDS
 Bounds = tuple[float, float, float, float]
 _TITLES = {"alerts": "Clearings and camps", "tracks": "Tracks", "blind": "Blind places", "aoi": "Area of interest"}
 _COMPOSITES = {"true": "true colour", "swir": "SWIR, NIR, red"}
-_SEEN = ((5, "up to 5 days", "#1a9850"), (10, "6 to 10", "#91cf60"), (20, "11 to 20", "#fee08b"))
-_LONG = ((40, "21 to 40", "#fc8d59"), (65533, "more than 40", "#d73027"), (rasters.NEVER, "never", "#5b2a86"))
+_SEEN = ((5, "up to 5 days", "#2c7bb6"), (10, "6 to 10", "#abd9e9"), (20, "11 to 20", "#ffffbf"))
+_LONG = ((40, "21 to 40", "#fdae61"), (65533, "more than 40", "#d7191c"), (rasters.NEVER, "never", "#2d004b"))
 _LEAST_SCALE = 9000
 _SCALE = (
     f'max({_LEAST_SCALE}, 1.6 * 111320 * max(bounds_width(@atlas_geometry) * cos(radians("lat")), '
