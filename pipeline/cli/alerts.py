@@ -85,7 +85,8 @@ def import_(
 def _record(home: Path, said: tuple[Any, ...], *, source: str = "", as_json: bool) -> None:
     from pipeline.nightly import run, verdicts
 
-    result = verdicts.say(run.home(home).ledger, said, source=source)
+    place = run.home(home)
+    result = verdicts.say(place.ledger, said, source=source, out=place.out)
     if as_json:
         options.print_json(result)
     else:

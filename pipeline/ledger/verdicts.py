@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from pipeline.errors import ConfigError
 from pipeline.ledger import rows, tables
@@ -44,8 +44,13 @@ def record_verdict(database: Database, said: Verdict) -> int:
     return record_verdicts(database, [said])
 
 
-def record_verdicts(database: Database, said: Sequence[Verdict]) -> int:
+def record_verdicts(database: Database, said: Sequence[Verdict], *, again: bool = False) -> int:
     """Add verdicts, all or none; saying again what was said before adds nothing.
+
+    Args:
+        database: the ledger.
+        said: the verdicts, in the order in which they were said.
+        again: unless something else was said since on the same day: somebody goes back to his first word.
 
     Returns:
         How many were added.
@@ -58,10 +63,23 @@ def record_verdicts(database: Database, said: Sequence[Verdict]) -> int:
         if one.verdict not in VERDICTS:
             raise ConfigError(f"{one.alert_id}: verdict {one.verdict!r}: not one of {', '.join(VERDICTS)}")
     with database.writing() as connection:
-        return sum(_record(connection, one) for one in said)
+        return sum(_record(connection, one, again) for one in said)
 
 
-def _record(connection: Connection, said: Verdict) -> bool:
+def areas(database: Database, alert_ids: Iterable[str]) -> tuple[str, ...]:
+    """The AOIs of some alerts; unknown ones are passed over.
+
+    Raises:
+        StateError: the database does not answer.
+    """
+    found: set[str] = set()
+    with database.reading() as connection:
+        for names in rows.few(sorted(set(alert_ids))):
+            found |= {*connection.scalars(select(tables.Alert.aoi).where(tables.Alert.alert_id.in_(names)))}
+    return tuple(sorted(found))
+
+
+def _record(connection: Connection, said: Verdict, again: bool) -> bool:
     known = select(tables.Alert.aoi, tables.Alert.record).where(tables.Alert.alert_id == said.alert_id)
     alert = connection.execute(known.order_by(tables.Alert.since.desc()).limit(1)).mappings().first()
     if alert is None:
@@ -70,9 +88,13 @@ def _record(connection: Connection, said: Verdict) -> bool:
         hint = f"did you mean {near[0]}?" if near else "its id stands in alerts.geojson as alert_id"
         raise ConfigError(f"{said.alert_id}: no such alert; {hint}")
     values = asdict(said)
-    same = [getattr(tables.Verdict, name) == value for name, value in values.items()]
-    if connection.scalar(select(tables.Verdict.id).where(*same).limit(1)) is not None:
-        return False
+    table = tables.Verdict
+    same = [getattr(table, name) == value for name, value in values.items()]
+    before = connection.scalar(select(func.max(table.id)).where(*same))
+    if before is not None:
+        since = select(table.id).where(table.alert_id == said.alert_id, table.on == said.on, table.id > before)
+        if not again or connection.scalar(since.limit(1)) is None:
+            return False
     connection.execute(insert(tables.Verdict), [values | dict(alert)])
     return True
 

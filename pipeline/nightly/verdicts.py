@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError, StateError
 from pipeline.ledger import database, verdicts
 from pipeline.ledger.database import Database
 from pipeline.ledger.verdicts import Verdict
+from pipeline.nightly import typed
 
 LAYERS = ("alerts", "tracks")
 _BUSY_S = 2.0
@@ -55,13 +56,15 @@ def standing(ledger: Database, aoi: str, as_of: date) -> tuple[Said, ...]:
     )
 
 
-def say(url: str, said: tuple[Verdict, ...], *, source: str = "") -> Recorded:
+def say(url: str, said: tuple[Verdict, ...], *, source: str = "", out: Path | None = None) -> Recorded:
     """Put verdicts into the ledger, all or none.
 
     Args:
         url: of the ledger.
         said: the verdicts.
-        source: the file that they were read from, named where there is no such alert.
+        source: the file that they were read from, named where there is no such alert; empty where somebody says them
+            now.
+        out: folder of the results: what was typed into them before is put in first, so that these count after it.
 
     Raises:
         ConfigError: there is no ledger, it does not answer or is damaged, or there is no such alert or verdict; nothing
@@ -72,6 +75,9 @@ def say(url: str, said: tuple[Verdict, ...], *, source: str = "") -> Recorded:
         raise ConfigError(f"{place}: no such ledger, so there are no alerts yet; run a night first, or check --home")
     try:
         with database.opened(url) as ledger:
+            if out is not None:
+                for aoi_id in verdicts.areas(ledger, (one.alert_id for one in said)):
+                    typed.gather(out, aoi_id, ledger, as_of=max(one.on for one in said))
             added = _recorded(ledger, said, source)
     except StateError as err:
         raise ConfigError(str(err)) from err
@@ -80,7 +86,7 @@ def say(url: str, said: tuple[Verdict, ...], *, source: str = "") -> Recorded:
 
 def _recorded(ledger: Database, said: tuple[Verdict, ...], source: str) -> int:
     try:
-        return verdicts.record_verdicts(ledger, said)
+        return verdicts.record_verdicts(ledger, said, again=not source)
     except ConfigError as err:
         raise ConfigError(f"{source}: nothing was recorded: {err}" if source else str(err)) from err
 

@@ -40,3 +40,14 @@ def test_record_verdict_unknown_alert_or_verdict_says_what_to_do(ledger: Databas
         verdicts.record_verdict(ledger, replace(SAID, verdict="maybe"))
     with ledger.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.Verdict)) == 0
+
+
+@BOTH
+def test_first_word_said_again_counts_where_another_was_said_since_on_that_day(ledger: Database) -> None:
+    run_nights(Books(ledger, "a"), range(1))
+    other = replace(SAID, verdict="confirmed")
+    added = [verdicts.record_verdicts(ledger, [said], again=True) for said in (SAID, other, SAID, SAID)]
+    assert added == [1, 1, 1, 0]
+    assert verdicts.record_verdicts(ledger, [other]) == 0
+    assert [one.said for one in verdicts.standing(ledger, "a", until=SAID.on)] == [SAID]
+    assert verdicts.areas(ledger, ["VW-GROWS", "VW-NONE"]) == ("a",)

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.ledger import database
 from pipeline.ledger import verdicts as ledger_verdicts
-from pipeline.nightly import run, typed
+from pipeline.ledger.verdicts import Verdict
+from pipeline.nightly import run, typed, verdicts
 from tests.nightly.planted import World
 
 MakeHome = Callable[..., run.Home]
@@ -54,6 +55,19 @@ def test_verdict_typed_in_the_published_file_counts_the_next_night(
     assert name not in shown(place)
     with database.opened(place.ledger) as ledger:
         assert typed.gather(place.out, AOI, ledger, as_of=world.nights[1]) == ()
+
+
+def test_word_said_by_command_counts_after_what_was_typed_earlier_on_that_day(
+    world: World, first_night: run.Home, local: run.Options
+) -> None:
+    place, day = first_night, world.nights[0]
+    name = max((p["area_ha"], name) for name, p in shown(place).items() if p["kind"] == "clearing")[1]
+    file = place.out / "latest" / AOI / "alerts.gpkg"
+    type_in(file, name, verdict="dismissed", note="a quarry", verdict_by="asha", verdict_on=f"{day}T09:00:00Z")
+    said = Verdict(name, "confirmed", "no, seen on the ground", "ravi", day)
+    assert verdicts.say(place.ledger, (said,), out=place.out) == verdicts.Recorded(1, 0)
+    run.over(place, world.nights[1:2], local)
+    assert shown(place)[name]["verdict"] == "confirmed"
 
 
 def test_gather_file_that_cannot_be_read_is_told_and_the_others_count(first_night: run.Home, world: World) -> None:
