@@ -73,6 +73,23 @@ def test_aoi_list_json_is_machine_readable() -> None:
     assert {"gadchiroli-forest", "champhai-border"} <= {row["id"] for row in rows}
 
 
+def test_names_are_printed_where_the_output_knows_few_letters(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    (tmp_path / "aoi").mkdir()
+    text = (ROOT / "aoi" / "kodagu-ghats.geojson").read_text()
+    (tmp_path / "aoi" / "one.geojson").write_text(text.replace("Brahmagiri", "ब्रह्मगिरि"), encoding="utf-8")
+    result = subprocess.run(
+        [VANWATCH, "aoi", "list", "--home", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert r"\u092c" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,5 +1,6 @@
 """The command line: each command parses and calls one function."""
 
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -70,6 +71,8 @@ app.command()(notify.notify)
 
 def main() -> None:
     """Run the command line; the project's own errors become one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of few letters is no reason to fail: names have any
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except InputError as err:
