@@ -141,6 +141,10 @@ def parsed(row: Mapping[str, Any], source: str, defaults: Defaults) -> Verdict:
         raise ConfigError(f"{source}: {alert_id}: verdict_on {told!r}: lies ahead; check the year")
     reason = str(row.get("reason") or row.get("note") or "").strip()
     by = str(row.get("verdict_by") or "").strip() or defaults.by
+    try:
+        f"{alert_id}{reason}{by}".encode()
+    except UnicodeEncodeError as err:
+        raise ConfigError(f"{source}: {alert_id}: reason or name is no text in UTF-8; type it again") from err
     return Verdict(alert_id, _word(row), reason, by, said_on)
 
 

@@ -93,6 +93,13 @@ def test_read_changes_nothing_in_the_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.gpkg"]
 
 
+@pytest.mark.parametrize("change", [{"reason": "for\udcea"}, {"verdict_by": "\udcff"}])
+def test_parsed_text_of_another_encoding_than_utf8_refused(change: dict[str, str]) -> None:
+    row = {"alert_id": "VW-AAAAAAAA", "verdict": "dismissed"} | change
+    with pytest.raises(ConfigError, match=r"^verdict: VW-AAAAAAAA: reason or name is no text in UTF-8; type it again"):
+        verdicts.parsed(row, "verdict", DEFAULTS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
