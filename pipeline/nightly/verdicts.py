@@ -178,7 +178,7 @@ def _geojson(path: Path) -> Iterator[tuple[int, Row]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise ConfigError(f"{path}: not readable as GeoJSON ({err!r:.80}); save the layer again") from err
     if rows:
-        _check_columns(path, rows[0])
+        _check_columns(path, set[str]().union(*rows))  # some programs leave out what is empty, feature by feature
     yield from enumerate(rows, start=1)
 
 

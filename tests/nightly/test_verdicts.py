@@ -93,6 +93,14 @@ def test_read_changes_nothing_in_the_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.gpkg"]
 
 
+def test_read_geojson_whose_first_feature_leaves_empty_columns_out(tmp_path: Path) -> None:
+    found = [{"alert_id": "VW-BBBBBBBB"}, {"alert_id": "VW-AAAAAAAA", "verdict": "dismissed", "note": "a quarry"}]
+    features = [{"type": "Feature", "geometry": None, "properties": properties} for properties in found]
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    (said,) = verdicts.read(tmp_path / "a.geojson", DEFAULTS)
+    assert (said.alert_id, said.verdict, said.reason) == ("VW-AAAAAAAA", "dismissed", "a quarry")
+
+
 @pytest.mark.parametrize("change", [{"reason": "for\udcea"}, {"verdict_by": "\udcff"}])
 def test_parsed_text_of_another_encoding_than_utf8_refused(change: dict[str, str]) -> None:
     row = {"alert_id": "VW-AAAAAAAA", "verdict": "dismissed"} | change
