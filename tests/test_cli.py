@@ -99,6 +99,8 @@ def test_names_are_printed_where_the_output_knows_few_letters(tmp_path: Path) ->
         (["nightly", "--aoi", "nowhere"], "--aoi nowhere: no such AOI"),
         (["nightly", "--aoi", "gone.geojson"], "gone.geojson: no such file"),
         (["replay", "--from", "2026-05-02", "--to", "2026-05-01"], "--to 2026-05-01 is before --from"),
+        (["replay", "--from", "2026-05-01", "--to", "2026-05-02", "--out", "s3://b/x"], "lies in an object store; name a"),
+        (["detect", "b.tif", "a.tif", "--out", "s3://b/x"], "lies in an object store; name a folder or file"),
         (["detect", "b.tif"], "give either BEFORE and AFTER, or --pairs DIR"),
         (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
         (["detect", "b.tif", "a.tif", "--date", "2999-01-01"], "--date 2999-01-01: lies ahead, today is"),
@@ -121,7 +123,8 @@ def test_names_are_printed_where_the_output_knows_few_letters(tmp_path: Path) ->
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    result = vanwatch(*arguments, *(["--out", str(tmp_path / "o")] if arguments[0] in ("replay", "detect") else []))
+    aside = arguments[0] in ("replay", "detect") and "--out" not in arguments
+    result = vanwatch(*arguments, *(["--out", str(tmp_path / "o")] if aside else []))
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def draw(
     aoi: Annotated[str, typer.Argument(help="Id of an area of which a night was run.")],
-    out: Annotated[Path, typer.Option(help="GeoJSON to write; its design goes beside it.")] = Path("sample.geojson"),
+    out: Annotated[
+        Path, typer.Option(help="GeoJSON to write; its design goes beside it.", callback=options.on_disk)
+    ] = Path("sample.geojson"),
     home: options.Home = Path(),
     night: Annotated[str, typer.Option("--night", help="Like 2026-05-01. Default: the newest.")] = "",
     each: Annotated[int, typer.Option(min=2, help="Points of each kind of alert, and beside alerts.")] = 50,

@@ -36,7 +36,7 @@ def list_(home: options.Home = Path(), as_json: options.Json = False) -> None:
 def preview(
     name: Annotated[str, typer.Argument(help="Id in aoi/ or path of a GeoJSON file.")],
     home: options.Home = Path(),
-    out: Annotated[Path | None, typer.Option(help="PNG to write. Default: <id>.png.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG to write. Default: <id>.png.", callback=options.on_disk)] = None,
     as_json: options.Json = False,
 ) -> None:
     """Draw one area with its tiles, and estimate scenes, bytes and minutes a night.

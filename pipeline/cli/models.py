@@ -15,7 +15,9 @@ Simulated = Annotated[bool, typer.Option("--simulated", help="On simulated groun
 
 def train(
     config: Annotated[Path, typer.Option(help="Training configuration.")] = Path("configs/train.toml"),
-    out: Annotated[Path, typer.Option(help="Folder for the model, its curves and checkpoints.")] = Path("runs/model"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the model, its curves and checkpoints.", callback=options.on_disk)
+    ] = Path("runs/model"),
     seed: Annotated[list[int] | None, typer.Option(help="Several give mean and spread; the median ships.")] = None,
     network: Annotated[str, typer.Option(help="Another network of models/registry.py, like fc-siam-diff.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the configuration's.")] = None,
@@ -47,7 +49,9 @@ def evaluate(
     model: Annotated[list[str] | None, typer.Option(help="In models/weights/, or a path; the first one leads.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of real data. Default: the configuration's.")] = None,
     train_config: Annotated[Path, typer.Option("--config", help="Where chips come from.")] = Path("configs/train.toml"),
-    out: Annotated[Path, typer.Option(help="Folder for the table, plots and pictures.")] = Path("out/evaluate"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the table, plots and pictures.", callback=options.on_disk)
+    ] = Path("out/evaluate"),
     simulated: Simulated = False,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and of fitted classifiers.")] = 0,
     benchmark: Annotated[str, typer.Option(help="Another table: oscd (licence CC-BY-NC-SA; benchmark only).")] = "",
@@ -86,7 +90,9 @@ def detectability(
     as_of: Annotated[str, typer.Option("--as-of", help="The night, like 2026-05-01. Default: today (UTC).")] = "",
     catalog: options.Catalog = "",
     model: Annotated[str, typer.Option(help="Model in place of the profile's.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Default: out/detectability/<aoi> below the home.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: out/detectability/<aoi> below the home.", callback=options.on_disk)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other changes in other places.")] = 1,
     changes: Annotated[int, typer.Option(min=1, help="Planted per kind and class of size.")] = 60,
     workers: options.Workers = None,

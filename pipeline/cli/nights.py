@@ -46,7 +46,9 @@ def replay(
     home: options.Home = Path(),
     aoi: options.Aoi = None,
     catalog: options.Catalog = "",
-    out: Annotated[Path | None, typer.Option("--out", help="Where results and state of the replay go.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where results and state of the replay go.", callback=options.on_disk)
+    ] = None,
     scheduler: options.Scheduler = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -58,8 +60,6 @@ def replay(
     from pipeline.nightly import run
 
     start, end = options.as_date(first, "--from"), options.as_past_date(last, "--to")
-    if out and out.parts[:1] == ("s3:",):
-        raise ConfigError(f"--out {out}: a replay goes to a folder, not to an object store; name a folder")
     folder = out or home / "out" / f"replay_{start}_{end}"
     place = run.Home(home, folder, folder / "state")
     report = run.replay(place, start, end, run.Options(tuple(dict.fromkeys(aoi or ())), catalog, scheduler, workers))
@@ -71,7 +71,9 @@ def detect(
     before: Annotated[Path | None, typer.Argument(help="GeoTIFF of the earlier date.")] = None,
     after: Annotated[Path | None, typer.Argument(help="GeoTIFF of the later date, on the same grid.")] = None,
     pairs: Annotated[Path | None, typer.Option(help="Folder with <id>/before.tif and <id>/after.tif.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for change.tif and alerts.geojson.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for change.tif and alerts.geojson.", callback=options.on_disk)
+    ] = Path("out"),
     bands: Annotated[str, typer.Option(help="Names of the bands in file order, like B02,B03,B04,B08,B11,B12.")] = "",
     day: Annotated[str, typer.Option("--date", help="Day of the later image, like 2026-05-01.")] = "",
     model: Annotated[str, typer.Option(help="Folder in models/weights/, or a path.")] = "vanwatch-s",
@@ -111,7 +113,9 @@ def detect(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the world and the results.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the world and the results.", callback=options.on_disk)] = Path(
+        "demo"
+    ),
     seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
     workers: options.Workers = None,
     as_json: options.Json = False,

@@ -26,6 +26,13 @@ Workers = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def on_disk(path: Path | None) -> Path | None:
+    """A callback of options that name where to write; ConfigError where that is no place of a file system."""
+    if path and path.parts[:1] == ("s3:",):
+        raise ConfigError(f"--out {path}: lies in an object store; name a folder or file on this machine")
+    return path
+
+
 def as_date(text: str, option: str) -> date:
     """The date that an option gives; ConfigError if it is none."""
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 from pipeline import aoi as areas
 from pipeline import config
 from pipeline.aoi import Aoi
-from pipeline.catalog import search
+from pipeline.catalog import files, search
 from pipeline.config import Catalog
-from pipeline.errors import ConfigError
+from pipeline.errors import CatalogError, ConfigError
 
 Watched = tuple[Aoi, tuple[tuple[str, Catalog], ...]]
 """An AOI, and its catalogues in fail-over order."""
@@ -34,9 +34,9 @@ def aois(folder: Path, configs: Path, names: Sequence[str]) -> tuple[Aoi, ...]:
         if not enabled:
             raise ConfigError(f"{folder}: no AOI is enabled; set properties.enabled to true in one of them")
         return enabled
-    files = [Path(name) for name in names if name.endswith(_ENDINGS)]
+    paths = [Path(name) for name in names if name.endswith(_ENDINGS)]
     ids = [name for name in names if not name.endswith(_ENDINGS)]
-    found = [areas.load(path, configs) for path in files]
+    found = [areas.load(path, configs) for path in paths]
     known = {item.id: item for item in areas.load_all(folder, configs)} if ids else {}
     for name in ids:
         if name not in known:
@@ -54,15 +54,21 @@ def catalogs(configs: Path, aoi: Aoi, override: str) -> tuple[tuple[str, Catalog
         override: name, URL or file to use in place of its profile's; empty for those.
 
     Raises:
-        ConfigError: a name is not in `catalogs.toml`.
+        ConfigError: a name is not in `catalogs.toml`, or a file that the user gave holds no items.
     """
     path = configs / "catalogs.toml"
     known = config.load_catalogs(path) if path.exists() else {}
     names = [override] if override else list(aoi.profile.search.catalogs)
     try:
-        return tuple(search.resolve(name, known) for name in names)
+        found = tuple(search.resolve(name, known) for name in names)
     except ConfigError as err:
         raise err if override else ConfigError(f"{aoi.path}: search.catalogs of its profile: {err}") from err
+    if override and not search.is_url(found[0][1].url):
+        try:
+            files.read(found[0][1], name=override)
+        except CatalogError as err:  # wrong input, told before anything is changed; of a profile it is an outage
+            raise ConfigError(f"--catalog: {err}") from err
+    return found
 
 
 def _each_once(found: Sequence[Aoi]) -> tuple[Aoi, ...]:

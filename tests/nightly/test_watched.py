@@ -45,3 +45,14 @@ def test_aois_two_files_of_one_id_are_refused(tmp_path: Path) -> None:
     here, there = aoi(tmp_path / "aoi" / "a.geojson", "one"), aoi(tmp_path / "drawn.geojson", "one")
     with pytest.raises(ConfigError, match=rf"--aoi: {there} and {here} are both 'one'; name one, or change an id"):
         names(here.parent, "one", str(there))
+
+
+@pytest.mark.parametrize("text", ["<html></html>", "", '{"type": "Catalog"}'])
+def test_catalogs_file_without_items_is_wrong_input(tmp_path: Path, text: str) -> None:
+    (area,) = watched.aois(aoi(tmp_path / "aoi" / "a.geojson", "one").parent, CONFIGS, ())
+    path = tmp_path / "items.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"--catalog: catalogue .*items\.json"):
+        watched.catalogs(CONFIGS, area, str(path))
+    path.write_text('{"type": "FeatureCollection", "features": []}')
+    assert [name for name, _ in watched.catalogs(CONFIGS, area, str(path))] == [str(path)]
