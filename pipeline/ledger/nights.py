@@ -6,7 +6,7 @@ again starts from the state before it and takes its own rows back; earlier ones 
 writes follows the AOI and the search window, not the number of nights before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -72,12 +72,19 @@ class Books:
     def seen(self, as_of: date) -> tuple[Seen, ...]:
         """The scenes of the last months that nights before this one considered, for whatever purpose."""
         scene, since = tables.Scene, datetime.combine(as_of - REMEMBERED, time(), UTC)
-        columns = (scene.scene_id, scene.mgrs, scene.platform, scene.relative_orbit, scene.sensed)
         where = and_(self._standing(scene, as_of), scene.sensed >= since)
         with self.database.reading() as connection:
             return tuple(
-                Seen(*row) for row in connection.execute(select(*columns).where(where).order_by(scene.scene_id))
+                Seen(*row) for row in connection.execute(select(*_seen()).where(where).order_by(scene.scene_id))
             )
+
+    def newest(self, as_of: date, granules: Iterable[str]) -> tuple[Seen, ...]:
+        """The newest scene of some granules, however old, that nights before this one considered."""
+        scene = tables.Scene
+        known = select(*_seen()).where(self._standing(scene, as_of)).order_by(scene.sensed.desc(), scene.scene_id)
+        with self.database.reading() as connection:
+            found = [connection.execute(known.where(scene.mgrs == mgrs).limit(1)).first() for mgrs in sorted(granules)]
+        return tuple(Seen(*row) for row in found if row)
 
     def commit(self, before: Manifest, done: Done) -> None:
         """Make a night the last whole one, in one transaction.
@@ -208,6 +215,12 @@ class Books:
         values = [{"aoi": self.aoi, "since": night, "until": None, **row} for row in made]
         returning = insert(table).returning(table.id, sort_by_parameter_order=True)
         return connection.execute(returning, values).scalars().all()
+
+
+def _seen() -> tuple[Any, ...]:
+    """The columns of `Seen`."""
+    scene = tables.Scene
+    return scene.scene_id, scene.mgrs, scene.platform, scene.relative_orbit, scene.sensed
 
 
 def _insert(connection: Connection, table: type[tables.Base], made: list[Record]) -> None:

@@ -45,6 +45,8 @@ class Facts:
     blind_pct: float
     uncovered_km2: float = 0.0
     """Part of the AOI that no granule covers."""
+    older: tuple[Seen, ...] = ()
+    """The newest scene of each granule of which `seen` has none."""
 
     @property
     def pixels(self) -> tuple[Mapping[str, int], ...]:
@@ -57,7 +59,8 @@ def outlook(facts: Facts) -> Outlook:
     clear_on = half_seen_since(facts.pixels)
     since = clear_on or facts.first_night
     days = (facts.as_of - since).days
-    newest = {mgrs: max((s.day for s in facts.seen if s.mgrs == mgrs), default=None) for mgrs in facts.granules}
+    scenes = (*facts.seen, *facts.older)
+    newest = {mgrs: max((s.day for s in scenes if s.mgrs == mgrs), default=None) for mgrs in facts.granules}
     known = [day for day in newest.values() if day is not None]
     found = Outlook(
         blind_pct=facts.blind_pct,
@@ -79,16 +82,18 @@ def watched(night: Night, books: Books) -> Night:
     tonight, as_of = night.plan, night.desk.as_of
     known = {scene.scene_id: scene for scene in books.seen(as_of)}
     known |= {scene.scene_id: scene for scene in as_seen(tonight.past | tonight.ledger)}
+    seen = tuple(scene for _, scene in sorted(known.items()) if scene.mgrs in tonight.granules)
     facts = Facts(
         aoi=night.desk.aoi,
         as_of=as_of,
         first_night=min(books.first() or as_of, as_of),
         granules=tonight.granules,
         ledger=tonight.ledger,
-        seen=tuple(scene for _, scene in sorted(known.items()) if scene.mgrs in tonight.granules),
+        seen=seen,
         clear_days=clear_days(night),
         blind_pct=deliver.blind_pct(night),
         uncovered_km2=tonight.uncovered_km2,
+        older=books.newest(as_of, set(tonight.granules) - {scene.mgrs for scene in seen}),
     )
     ahead = overpasses.expected(facts.seen, as_of + timedelta(days=1), as_of + timedelta(days=overpasses.REPEAT_DAYS))
     return replace(night, outlook=outlook(facts), overpasses=ahead)

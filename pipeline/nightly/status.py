@@ -115,6 +115,7 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
     day = max(as_of, last.as_of)
     after = last.as_of + timedelta(days=1)
     left = books.load(after, scenes_since=day - timedelta(days=item.profile.search.window_days + 1))
+    known = tuple(scene for scene in books.seen(after) if scene.mgrs in left.granules)
     uncovered = area_km2(grid.uncovered(item.geometry, [grid.granule(name) for name in left.granules]))
     facts = blindness.Facts(
         aoi=item,
@@ -122,10 +123,11 @@ def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:
         first_night=first,
         granules=left.granules,
         ledger=left.ledger,
-        seen=tuple(scene for scene in books.seen(after) if scene.mgrs in left.granules),
+        seen=known,
         clear_days=left.clear_days,
         blind_pct=0.0,
         uncovered_km2=uncovered,
+        older=books.newest(after, set(left.granules) - {scene.mgrs for scene in known}),
     )
     since = day - timedelta(days=item.profile.blind_after_days)
     seen = blindness.outlook(replace(facts, blind_pct=blindness.blind_pct(facts.pixels, since)))

@@ -53,6 +53,12 @@ def test_read_after_a_good_night_is_calm(place: run.Home) -> None:
     assert (item.alarms, item.blind_tiles, found.exit_code) == ((), (), 0)
 
 
+def test_read_many_months_later_still_knows_the_newest_scene(place: run.Home) -> None:
+    (item,) = status.read(place, day(404), ()).aois
+    assert (item.newest_scene, item.fresh_days) == (day(4), 400)
+    assert [text for text in item.alarms if "no catalogue has listed a scene of 44QKE for 400 days" in text]
+
+
 def test_read_weeks_later_alarms_without_any_night(place: run.Home) -> None:
     found = status.read(place, day(40), ())
     (item,) = found.aois
