@@ -47,8 +47,9 @@ class Books:
                 return Manifest()
             if last > as_of:
                 raise ConfigError(
-                    f"{self.aoi}: the last night is {last}, later than {as_of}; "
-                    "use 'vanwatch replay' to run earlier nights apart from the live state"
+                    f"{self.aoi}: the last night is {last}, later than {as_of}; go on from {last} (a replay that was "
+                    f"cut off: --from {last} and its --out), or run earlier nights apart from this state: "
+                    "'vanwatch replay' with a new --out"
                 )
             start = last if last < as_of else self._last(connection, before=as_of)
             return Manifest() if start is None else self._manifest(connection, start, as_of, scenes_since)

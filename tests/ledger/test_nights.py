@@ -92,7 +92,7 @@ def test_the_first_night_run_again_starts_from_nothing(ledger: Database) -> None
 def test_load_of_an_earlier_night_is_refused_with_the_remedy(ledger: Database) -> None:
     books = Books(ledger, "a")
     run_nights(books, range(3))
-    with pytest.raises(ConfigError, match=r"a: the last night is 2026-01-03.*vanwatch replay"):
+    with pytest.raises(ConfigError, match=r"is 2026-01-03, later.*--from 2026-01-03 and its --out.*vanwatch replay"):
         load(books, 1)
 
 
