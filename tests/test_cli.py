@@ -99,7 +99,10 @@ def test_names_are_printed_where_the_output_knows_few_letters(tmp_path: Path) ->
         (["nightly", "--aoi", "nowhere"], "--aoi nowhere: no such AOI"),
         (["nightly", "--aoi", "gone.geojson"], "gone.geojson: no such file"),
         (["replay", "--from", "2026-05-02", "--to", "2026-05-01"], "--to 2026-05-01 is before --from"),
-        (["replay", "--from", "2026-05-01", "--to", "2026-05-02", "--out", "s3://b/x"], "lies in an object store; name a"),
+        (
+            ["replay", "--from", "2026-05-01", "--to", "2026-05-02", "--out", "s3://b/x"],
+            "lies in an object store; name a",
+        ),
         (["detect", "b.tif", "a.tif", "--out", "s3://b/x"], "lies in an object store; name a folder or file"),
         (["detect", "b.tif"], "give either BEFORE and AFTER, or --pairs DIR"),
         (["detect", "b.tif", "a.tif"], "b.tif: not readable"),
