@@ -33,9 +33,9 @@ from pipeline.sensors import BANDS
 
 _REMEDY = "restore it from a backup"
 _HEADER_BYTES = 1024
+"""Of an array's header there are fewer."""
 _EARLIER = np.dtype([(name, MARK[name]) for name in MARK.names or () if name != "beside_cloud"])
 """Marks of packs that were written before marks told of clouds."""
-"""Of an array's header there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)

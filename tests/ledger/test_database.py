@@ -48,6 +48,14 @@ def test_ledger_of_an_earlier_form_keeps_its_nights_which_tell_of_no_catalogue_p
 
 
 @BOTH
+def test_ledger_is_not_of_the_form_of_versions_that_misread_arrays_which_tell_of_clouds(url: str) -> None:
+    with database.opened(url) as ledger, ledger.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    with database.opened(url) as ledger, ledger.reading() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0004"
+
+
+@BOTH
 def test_ledger_of_a_later_version_is_refused_in_one_line_and_left_alone(url: str) -> None:
     with database.opened(url) as ledger, ledger.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
