@@ -167,7 +167,7 @@ def single_look_marks(
     """
     with np.errstate(invalid="ignore"):
         kind, row, col = np.nonzero(probability >= np.array(thresholds, np.float32)[:, None, None])
-    found = np.empty(len(kind), MARK)
+    found = np.zeros(len(kind), MARK)
     value = np.clip(probability[kind, row, col], 1e-6, 1 - 1e-6)
     found["row"], found["col"], found["kind"], found["probability"] = row, col, kind, value
     found["log_odds"] = np.log(value / (1 - value))

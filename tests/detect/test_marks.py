@@ -203,3 +203,11 @@ def test_single_look_marks_are_the_pixels_at_their_threshold() -> None:
     assert [(m["kind"], m["row"], m["col"]) for m in found] == [(0, 0, 1), (2, 1, 2)]
     assert set(found["hits"].tolist()) == {1}
     assert set(found["last_day"].tolist()) == {12}
+
+
+def test_single_look_marks_say_nothing_of_clouds_whatever_their_memory_held_before() -> None:
+    probability = np.full((3, 4, 4), 0.9, np.float32)
+    for _ in range(4):
+        held = np.full(48 * MARK.itemsize, 255, np.uint8)
+        del held
+        assert not marks.single_look_marks(probability, (0.5, 0.5, 0.5), day=12)["beside_cloud"].any()
