@@ -18,7 +18,7 @@ The rules, none of which depends on the order of the input, and none of which do
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -201,16 +201,14 @@ def _new(item: Detection, parents: set[str], taken: set[str], tonight: Tonight, 
         after_scenes=(),
         model=tonight.model,
     )
-    alert = _described(alert, item, tonight)
-    earlier = _shown(tonight.earlier_scenes, item)
-    alert = replace(alert, after_scenes=tuple(sorted(earlier | set(alert.after_scenes))))
+    alert = _described(alert, item, tonight, _shown(tonight.earlier_scenes, item))
     status = life.status(alert, tonight.as_of, rules)
     return [] if status == Status.EXPIRED else [replace(alert, status=status)]
 
 
-def _described(alert: Alert, shape: Detection, tonight: Tonight) -> Alert:
-    """The alert with a shape and what tonight knows about it."""
-    shown = _shown(tonight.after_scenes, shape)
+def _described(alert: Alert, shape: Detection, tonight: Tonight, earlier: Set[str] = frozenset()) -> Alert:
+    """The alert with a shape and what tonight knows about it; `earlier` scenes it does not name yet, but may."""
+    shown = _shown(tonight.after_scenes, shape) | earlier
     return replace(
         alert,
         detection=shape,

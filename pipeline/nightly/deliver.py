@@ -187,7 +187,7 @@ def _alerts(found: Night, earlier: tuple[Alert, ...], *, model: str) -> tuple[Al
         earlier_scenes=_compared(found.before.ledger),
         cautions=_cautions(found),
         unplaced=frozenset(
-            i.scene.scene_id for scenes in found.plan.new.values() for i in scenes if not i.shift.measured
+            scene_id for scene_id, entry in found.plan.ledger.items() if not entry.get("measured", True)
         ),
         grounds=grounds.judge(overdue, asked, {a.tile.key: a.place_days for a in found.answers}, marks),
     )

@@ -34,6 +34,7 @@ def decisions(judged: Inspected) -> Entry:
         "offsets": [[offset.dn, offset.method, offset.evidence] for offset in judged.offsets],
         "shift": [judged.shift.row_px, judged.shift.col_px, judged.shift.evidence],
         "corrected": judged.shift.corrected,
+        "measured": judged.shift.measured,
         "processed": processed(judged.scene),
     }
 

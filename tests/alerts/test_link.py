@@ -275,3 +275,8 @@ def test_link_alert_that_only_unplaced_scenes_have_shown_carries_a_caution(plant
     (still,) = run([item], (sure,), day=5, after_scenes=again, unplaced=frozenset({"two"}))
     assert still.caution == ()
     assert run([item], after_scenes=looks)[0].caution == ()
+    more = {"after_scenes": {item.mgrs: {"two": item.last_seen}}, "earlier_scenes": looks}
+    (placed,) = run([item], day=2, unplaced=frozenset({"two"}), **more)
+    assert (placed.caution, placed.after_scenes) == ((), ("one", "two"))
+    (neither,) = run([item], day=2, unplaced=frozenset({"one", "two"}), **more)
+    assert neither.caution == (link.REGISTRATION,)
