@@ -17,7 +17,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import progress
+from pipeline import disk, progress
 from pipeline.learn import benign, chips, grounds, landscapes, palette
 from pipeline.learn.chips import Chip
 from pipeline.learn.grounds import Ground
@@ -71,6 +71,10 @@ def stored_chips(
         settings: numbers, size and seed.
         places: real ground of this split.
         report: called with lines of progress.
+
+    Raises:
+        OSError: the folder cannot be written, or has no room for all of them.
+        WriteError: how far it came cannot be noted.
     """
     data = settings.data
     count = {"train": data.chips, "valid": data.valid_chips, "test": data.test_chips}[split]
@@ -95,7 +99,8 @@ def stored_chips(
                 pairs.flush()
                 labels.flush()
                 sources.flush()
-                done_file.write_text(str(number + 1))
+                with disk.whole(done_file) as file:
+                    file.write(str(number + 1).encode())
                 report(f"{split} chips: {number + 1} of {count}")
     return Stored(pairs, labels, sources)
 
@@ -103,7 +108,16 @@ def stored_chips(
 def _opened(path: Path, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> "np.memmap[Any, Any]":
     if path.exists():
         return open_memmap(path, mode="r+")
-    return open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    aside = path.with_suffix(".part")
+    try:  # a full disk is an error here, and no broken bus when a page of the map is written
+        open_memmap(aside, mode="w+", dtype=dtype, shape=shape)
+        with aside.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return open_memmap(path, mode="r+")
 
 
 def _fingerprint(settings: Settings) -> str:

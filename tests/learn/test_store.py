@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +41,15 @@ def test_stored_chips_other_settings_do_not_reuse_them(tiny: Path, tmp_path: Pat
     tiny.write_text(tiny.read_text().replace("workers = 0", "workers = 0\nseed = 5"))
     second = _stored(settings.read_settings(tiny), tmp_path)
     assert not np.array_equal(first.pairs, second.pairs, equal_nan=True)
+
+
+def test_stored_chips_without_room_for_all_are_an_error_and_leave_no_half_file(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int, _start: int, _size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        _stored(settings.read_settings(tiny), tmp_path / "run")
+    assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == []
