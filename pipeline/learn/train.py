@@ -240,12 +240,20 @@ class ChangeTask(lightning.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
 
+class _Averaged(WeightAveraging):
+    """Also of a run that is taken up when all its epochs are done: for such a one Lightning ends no training."""
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """The weights that ship are the average."""
+        self.on_train_end(trainer, pl_module)
+
+
 def _trainer(settings: Settings, out: Path, *, steps: int) -> lightning.Trainer:
     fit = settings.fit
     decay = 1 - 1 / max(2.0, _AVERAGED_SHARE * steps * fit.epochs)
     average = swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     followers: list[Callback] = [
-        WeightAveraging(multi_avg_fn=average),
+        _Averaged(multi_avg_fn=average),
         ModelCheckpoint(
             dirpath=out, filename=Path(CHECKPOINT).stem, save_on_train_epoch_end=True, enable_version_counter=False
         ),

@@ -55,6 +55,20 @@ def test_train_stopped_and_resumed_gives_the_same_weights(trained: Path, tiny: P
         assert (tmp_path / "run" / file).read_bytes() == (trained / file).read_bytes()
 
 
+def test_train_stopped_after_its_last_epoch_and_resumed_gives_the_same_weights(
+    trained: Path, tiny: Path, tmp_path: Path
+) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("clearing: threshold"):
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train.train(tiny, tmp_path / "run", report=stop)
+    train.train(tiny, tmp_path / "run", resume=True, report=_silent)
+    for file in (loading.WEIGHTS, loading.CARD):
+        assert (tmp_path / "run" / file).read_bytes() == (trained / file).read_bytes()
+
+
 def test_train_network_that_is_not_there_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"train\.toml: network: network 'no' is unknown"):
         train.train(tiny, tmp_path / "run", instead=Instead(network="no"), report=_silent)
