@@ -63,5 +63,9 @@ class StateError(PartError):
     """What an earlier night left on disk cannot be used."""
 
 
+class DamagedError(StateError):
+    """What an earlier night left is there, can be reached, and is broken."""
+
+
 class WorkerError(PartError):
     """Processes for the work of a night could not be started on this machine."""

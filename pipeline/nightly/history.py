@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.config import Profile
 from pipeline.depot import Depot
-from pipeline.errors import StateError
+from pipeline.errors import DamagedError, StateError
 from pipeline.grid import Granule, Window
 from pipeline.nightly import scratch, state
 from pipeline.nightly.scratch import Scratch
@@ -232,8 +232,18 @@ def sample(job: InspectJob) -> inspect.Samples:
 
 
 def judge(job: InspectJob) -> Inspected:
-    """Decide offset and shift of a scene against the reference of its granule."""
-    reference = load_reference(job.reference) if job.reference else None
+    """Decide offset and shift of a scene against the reference of its granule.
+
+    Raises:
+        ReadError, SceneError: it cannot be read, or not be used.
+        StateError: the reference is out of reach, or damaged: then it is dropped, and made again next night.
+    """
+    try:
+        reference = load_reference(job.reference) if job.reference else None
+    except DamagedError:
+        if job.reference:
+            job.reference.depot.delete([job.reference.file])
+        raise
     found = inspect.inspect(sample(job), reference, profile=job.profile)
     if job.others and not all(offset.verified for offset in found.offsets):
         return inspect.elsewhere(found, job.others, store=scratch.store(job.scratch, job.profile.read))
@@ -251,8 +261,9 @@ def load_reference(kept: Kept) -> inspect.Reference:
     """Read what `save_reference` wrote.
 
     Raises:
-        StateError: the file is broken.
+        StateError: the file is missing or out of reach.
+        DamagedError: it is broken.
     """
-    values = state.load_arrays(kept.depot, kept.file, remedy="delete it: the next night makes it again")
+    values = state.load_arrays(kept.depot, kept.file, remedy="the next night makes it again")
     windows = tuple(Window(*(int(number) for number in row)) for row in values["windows"])
     return inspect.Reference(windows, values["median"], tuple(str(name) for name in values["scene_ids"]))

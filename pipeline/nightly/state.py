@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from pipeline import disk
 from pipeline.depot import Depot
-from pipeline.errors import ConfigError, StateError
+from pipeline.errors import ConfigError, DamagedError, StateError
 from pipeline.ledger.manifest import Manifest
 
 __all__ = ["Manifest", "Store", "arrays_name", "load_arrays", "locked", "save_arrays"]
@@ -169,7 +169,8 @@ def load_arrays(
         remedy: what to do if it is damaged, for the message.
 
     Raises:
-        StateError: the file is missing or broken.
+        StateError: the file is missing or out of reach.
+        DamagedError: it is broken.
     """
     try:
         with depot.reading(file) as handle, zipfile.ZipFile(handle) as archive:
@@ -180,8 +181,10 @@ def load_arrays(
                 raise ValueError("packed otherwise than by this project")
             foreign = foreign_bytes is not None
             return {name.rpartition(".")[0]: _read(archive, name, foreign) for name in archive.namelist()}
-    except (OSError, ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
+    except OSError as err:
         raise StateError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
+    except (ValueError, RuntimeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as err:
+        raise DamagedError(f"{depot}/{file}: not readable ({err}); {remedy}") from err
 
 
 def _read(archive: zipfile.ZipFile, name: str, foreign: bool) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from pipeline.depot import Depot
 from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
 from pipeline.detect.evidence import Evidence
-from pipeline.errors import ReadError, StateError
+from pipeline.errors import DamagedError, ReadError, StateError
 from pipeline.grid import Tile, Window
 from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch, state
 from pipeline.nightly.latest import Latest
@@ -191,15 +191,21 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
 
     Raises:
         ReadError: there are looks and nothing to compare them with, since no history could be read.
-        StateError: the kept one is of another size, as after a model's folder has changed; it is built anew next night.
+        StateError: the kept one is out of reach, damaged, or of another size, as after a model's folder has changed;
+            but for the first it is dropped, and built anew next night.
     """
     key = normal_key(job.tile, job.anchor, job.profile)
-    kept = keep.load(job.store.normals, key)
+    try:
+        kept, unfit = keep.load(job.store.normals, key), ""
+    except DamagedError:
+        kept, unfit = None, "is damaged"
     if kept is not None and kept.window == window:
         return kept
-    if kept is not None and not job.history:
+    if kept is not None:
+        unfit = f"covers {kept.window}, not {window}"
+    if unfit and not job.history:
         keep.drop(job.store.normals, [key])
-        raise StateError(f"{job.store.normals}/{key}: covers {kept.window}, not {window}; it is built anew next night")
+        raise StateError(f"{job.store.normals}/{key}: {unfit}; it is built anew next night")
     if job.new and not job.history:
         raise ReadError(f"{job.tile.key}: no normal, since no history could be read; tonight's looks are tried again")
     looks = list(ahead.read_looks(job.history, window, store=blockstore, profile=job.profile))

@@ -16,7 +16,7 @@ import xarray as xr
 
 from pipeline import grid
 from pipeline.depot import Depot
-from pipeline.errors import StateError
+from pipeline.errors import DamagedError, StateError
 from pipeline.schema import Normal
 
 FORMAT = 2
@@ -56,7 +56,8 @@ def load(depot: Depot, key: str) -> Normal | None:
         The normal exactly as it was saved, or None if nothing is kept under the key.
 
     Raises:
-        StateError: the file is broken or of another version; the message names it.
+        StateError: the file is out of reach; the message names it.
+        DamagedError: it is broken, or of another version.
         ValueError: the key cannot be a file name.
     """
     name = _name(key)
@@ -66,8 +67,10 @@ def load(depot: Depot, key: str) -> Normal | None:
         return _normal(values)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as err:
-        raise StateError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
+    except OSError as err:
+        raise StateError(f"{depot}/{name}: not readable ({err}); check the disk and its rights") from err
+    except (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as err:
+        raise DamagedError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
 
 
 def drop(depot: Depot, keys: Iterable[str]) -> None:

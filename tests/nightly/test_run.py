@@ -399,6 +399,28 @@ def test_d29_out_that_cannot_be_written_is_one_line_and_the_state_stays(
     assert left(place) == state
 
 
+@pytest.mark.parametrize("kind", ["normal", "reference"])
+def test_over_damaged_normal_or_reference_is_told_and_made_again_the_next_night(
+    world: World, make_home: MakeHome, local: run.Options, kind: str
+) -> None:
+    place = make_home()
+    run.over(place, world.nights[:1], local)
+    kept = place.state / "planted-world" / "normals"
+    path = min(kept.glob("reference_*.arrays" if kind == "reference" else "*.npz"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    report = run.over(place, world.nights[1:2], local)
+    assert report.exit_code == 1
+    assert report.nights[0].error == ""
+    assert path.name.removesuffix(".npz") in " ".join(report.nights[0].failed)
+    assert run.over(place, world.nights[2:3], local).exit_code == 0
+    assert path.exists()
+    told = json.loads((alerts_file(place).parent / "run.json").read_text())
+    assert told["failed"] == []
+    used = [entry for entry in told["scenes"].values() if (entry["state"], entry["purpose"]) == ("used", "look")]
+    assert {entry["sensed"][:10] for entry in used} == {day.isoformat() for day in world.nights[1:3]}
+
+
 def test_over_one_damaged_tile_is_recorded_and_the_rest_is_delivered(
     world: World, watched: run.Home, local: run.Options, tmp_path: Path
 ) -> None:
