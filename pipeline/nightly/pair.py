@@ -33,6 +33,8 @@ from pipeline.sensors import SENTINEL2
 
 log = logging.getLogger(__name__)
 
+CHANGE = "change.tif"
+
 _SAME_PIXEL_M, _SAME_PLACE_M = 1e-6, 1e-3
 """Programs write rounded numbers: so little is no other grid, over 10980 pixels either."""
 _GROUND_M = 0.5
@@ -84,6 +86,10 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
         ConfigError: `out` cannot be made.
         WriteError: the disk is full.
     """
+    if (out / CHANGE).resolve() in (before.resolve(), after.resolve()):
+        raise RasterError(
+            f"{out / CHANGE}: is given as an image, and would be overwritten; name another folder by --out"
+        )
     network = detector.cached(str(options.weights))
     earlier, later = read(before, options.bands), read(after, options.bands)
     same = earlier.epsg == later.epsg and earlier.reflectance.shape == later.reflectance.shape
@@ -106,7 +112,7 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
     alerts = link.link(found, (), tonight=tonight, rules=Evidence())
     with disk.writing(out, ConfigError):
         out.mkdir(parents=True, exist_ok=True)
-    rasters.write_change(out / "change.tif", probability, epsg=later.epsg, transform=later.transform)
+    rasters.write_change(out / CHANGE, probability, epsg=later.epsg, transform=later.transform)
     geojson.write(out / "alerts.geojson", alerts)
     observed = float(np.isfinite(probability[0]).sum()) * abs(later.transform.a * later.transform.e) / 1e6
     return PairReport(name, count_kinds(alerts), observed)

@@ -195,6 +195,14 @@ def test_detect_grids_that_differ_by_rounding_alone_are_one_grid(write: Write, t
     assert pair.detect(before, after, tmp_path / "out", OPTIONS).alerts == {"clearing": 1}
 
 
+def test_detect_never_writes_over_an_image_that_it_was_given(write: Write, tmp_path: Path) -> None:
+    before, after = write("before.tif", forest(1)), write("change.tif", forest(2))
+    whole = after.read_bytes()
+    with pytest.raises(RasterError, match=r"change\.tif: is given as an image, and would be overwritten"):
+        pair.detect(before, after, tmp_path, OPTIONS)
+    assert after.read_bytes() == whole
+
+
 def test_detect_into_the_current_folder_bears_its_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
