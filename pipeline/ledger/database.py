@@ -178,9 +178,9 @@ def _unanswered(engine: Engine, err: DBAPIError) -> ConfigError:
 
 
 def _parsed(url: str) -> sqlalchemy.URL:
-    if url.startswith(_LITE):  # a path as it stands: names of folders may hold % and ?
+    if url.startswith(_LITE) and url != _LITE:  # a path as it stands: names of folders may hold % and ?
         return sqlalchemy.URL.create("sqlite", database=url.removeprefix(_LITE))
-    kinds = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+    kinds = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
     made: sqlalchemy.URL | None = None
     with contextlib.suppress(ArgumentError, ValueError):  # what they say may hold a password
         made = sqlalchemy.make_url(url)
@@ -189,7 +189,11 @@ def _parsed(url: str) -> sqlalchemy.URL:
             "database: not a URL like sqlite:///state/vanwatch.db or postgresql://user:password@host:5432/name, where "
             f"'@' in a password is written %40; {_WHERE}"
         )
-    driver = kinds.get(made.drivername.split("+")[0])
+    kind = made.drivername.split("+")[0]
+    if kind == "sqlite":  # in memory, of a host, or of a folder that depends on where the command is called
+        shown = made.render_as_string(hide_password=True)
+        raise ConfigError(f"database: {shown}: names no file; write it as {_LITE}PATH, with three slashes; {_WHERE}")
+    driver = kinds.get(kind)
     if driver is None:
         raise ConfigError(f"database: {made.drivername}: only sqlite and postgresql are known; {_WHERE}")
     return made.set(drivername=driver)

@@ -88,6 +88,8 @@ def test_opened_file_that_is_no_ledger_names_it_and_the_remedy(tmp_path: Path) -
     [
         ("mysql://here/x", "only sqlite and postgresql"),
         ("nonsense", "not a URL like"),
+        *((url, "names no file; write it as sqlite:///PATH") for url in ("sqlite://", "sqlite://a/x.db", "sqlite:///")),
+        ("sqlite+pysqlite:///a/x.db", "names no file; write it as sqlite:///PATH"),
         ("sqlite:////nowhere/at/all/x.db", "unable to open"),
         ("postgresql://me:secret@127.0.0.1:1/x", "127.0.0.1:1/x: .*deployment.toml"),
     ],
