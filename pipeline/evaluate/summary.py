@@ -51,18 +51,21 @@ def text(results: Results) -> str:
     methods = list(dict.fromkeys(row.method for row in results.rows))
     shown = [line for line in HEADLINES if any((line.trial, m, line.figure) in found for m in methods)]
     wide = [max(len(line.title), 6) + 2 for line in shown]
+    names = max([_NAME_WIDTH, *(len(method) + 3 for method in methods)])
     lines = [
-        " " * _NAME_WIDTH + "".join(f"{line.title:>{width}}" for line, width in zip(shown, wide, strict=True)),
+        " " * names + "".join(f"{line.title:>{width}}" for line, width in zip(shown, wide, strict=True)),
     ]
     for method in methods:
         cells = [_value(found.get((line.trial, method, line.figure)), line) for line in shown]
         lines.append(
-            f"{method:<{_NAME_WIDTH}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, wide, strict=True))
+            f"{method:<{names}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, wide, strict=True))
         )
     for line in shown:
         rows = [found[line.trial, m, line.figure] for m in methods if (line.trial, m, line.figure) in found]
         lines += ["", f"{line.title}: {line.what}; in brackets 95 % over {rows[0].groups} groups of places"]
-        lines += [_compared(row, line, first=rows[0].method) for row in rows]
+        known = [row for row in rows if math.isfinite(row.value)]
+        lines += [_compared(row, line, first=rows[0].method, names=names) for row in known]
+        lines += [] if known else ["  not measured: these places hold nothing of it"]
     return "\n".join(lines) + "\n"
 
 
@@ -70,9 +73,9 @@ def _value(row: Row | None, line: Headline) -> str:
     return "" if row is None or not math.isfinite(row.value) else f"{row.value:.{line.digits}f}"
 
 
-def _compared(row: Row, line: Headline, *, first: str) -> str:
-    start = f"  {row.method:<{_NAME_WIDTH - 2}}{_interval(row.value, row.low, row.high, line):<24}"
-    if row.method == first:
+def _compared(row: Row, line: Headline, *, first: str, names: int) -> str:
+    start = f"  {row.method:<{names - 2}}{_interval(row.value, row.low, row.high, line):<24}"
+    if row.method == first or not math.isfinite(row.ahead):
         return start.rstrip()
     sign = -1 if line.lower_is_better else 1
     ahead, low, high = (sign * number for number in (row.ahead, row.ahead_low, row.ahead_high))

@@ -37,3 +37,19 @@ def test_text_figures_that_were_not_measured_are_left_out():
     lonely = dataclasses.replace(OURS, method="third", figure="AUC")
     assert _text(OURS, lonely).splitlines()[2].rstrip() == "third"
     assert "AUC amazon" not in _text(OURS, lonely)
+
+
+def test_text_long_names_stand_apart_from_their_figures():
+    long = dataclasses.replace(OURS, method="vanwatch-s-simulated")
+    lines = _text(long, PEER).splitlines()
+    assert lines[1].split() == ["vanwatch-s-simulated", "0.920"]
+    assert [line.index(".") for line in lines[1:3]] == [line.index(".") for line in lines[1:2]] * 2
+    assert any(line.split()[:2] == ["vanwatch-s-simulated", "0.920"] for line in lines[3:])
+
+
+def test_text_what_the_places_hold_nothing_of_is_told_once_and_nobody_is_behind():
+    nothing = {"value": float("nan"), "ahead": float("nan")}
+    text = _text(*(dataclasses.replace(row, **nothing) for row in (OURS, PEER)))
+    assert "not measured: these places hold nothing of it" in text
+    assert "behind" not in text
+    assert "nan" not in text
