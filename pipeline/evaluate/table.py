@@ -64,26 +64,26 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     extras = extras or Extras()
     draws = Draws(extras.draws, seed)
-    lineup = _lineup(models, extras.methods)
+    methods = lineup(models, extras.methods)
     suburbs = places.read_unlabelled(data / "pairs" / "us-suburbs") if data else ()
-    thresholds = limits.training_thresholds(lineup, suburbs, extras.training)
+    thresholds = limits.training_thresholds(methods, suburbs, extras.training)
     extras.say("thresholds set on training places")
     rows: list[Row] = []
     curves: dict[str, dict[str, metrics.Curve]] = {}
     claims: dict[str, dict[str, metrics.Reliability]] = {}
     for variants in _labelled(data, extras.injected):
-        scored = ways.score_places(lineup, next(iter(variants.values())), say=extras.say)
+        scored = ways.score_places(methods, next(iter(variants.values())), say=extras.say)
         for trial, judged in variants.items():
             maps = trials.same_pixels(scored, judged)
-            found = _judge_pixels(trial, judged, maps, lineup, draws)
+            found = _judge_pixels(trial, judged, maps, methods, draws)
             rows += found[0]
             curves[trial], claims[trial] = found[1:]
-            first = lineup[0].name
+            first = methods[0].name
             limit = metrics.threshold_at(curves[trial][first], false_share=_MISTAKES_AT)
             pictures.draw_mistakes(judged, maps[first], out / f"{report.slug(trial)}-mistakes.png", threshold=limit)
             extras.say(f"{trial}: {len(judged)} places judged")
     if data:
-        rows += alarms.judge(data, lineup, thresholds, draws=draws, say=extras.say)
+        rows += alarms.judge(data, methods, thresholds, draws=draws, say=extras.say)
     results = Results(tuple(rows), thresholds, curves, claims, seed)
     report.write(results, out)
     return results
@@ -103,19 +103,24 @@ def check_data(data: Path) -> None:
             )
 
 
-def _lineup(models: Sequence[str], others: Sequence[Method]) -> Lineup:
-    """All methods under names of their own: models whose cards bear the same name go by what the user called them."""
+def lineup(models: Sequence[str], others: Sequence[Method] = ()) -> Lineup:
+    """All methods under names of their own: models whose cards bear the same name go by what the user called them.
+
+    Raises:
+        ModelError: a model cannot be used.
+        ConfigError: two methods share a name.
+    """
     networks = [ways.of_model(model) for model in models]
     names = [network.name for network in networks]
     own = [
         replace(network, name=model) if names.count(network.name) > 1 else network
         for network, model in zip(networks, models, strict=True)
     ]
-    lineup = (*own, *others, *ways.classical_methods())
-    twice = sorted({method.name for method in lineup if [m.name for m in lineup].count(method.name) > 1})
+    found = (*own, *others, *ways.classical_methods())
+    twice = sorted({method.name for method in found if [m.name for m in found].count(method.name) > 1})
     if twice:
         raise ConfigError(f"methods share the name {', '.join(twice)}; name each of them once")
-    return lineup
+    return found
 
 
 def _judge_pixels(

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline import disk
 from pipeline.errors import ConfigError
-from pipeline.evaluate import forest, methods, places, table
+from pipeline.evaluate import forest, places, table
 from pipeline.evaluate.methods import Method
 from pipeline.evaluate.places import Place
 from pipeline.evaluate.results import Results
@@ -59,9 +60,11 @@ def run(contest: Contest, out: Path, *, report: Report) -> Results:
         report: called with lines of progress.
 
     Raises:
-        ConfigError: the configuration is wrong or has no ground to test on, or two models share a name.
+        ConfigError: the configuration is wrong or has no ground to test on, two models share a name, or `out` cannot
+            be made.
         ModelError: a model cannot be used.
         RasterError: the real data cannot be read.
+        WriteError: the disk is full.
     """
     settings = read_settings(contest.config)
     data = None if contest.simulated else contest.data or contest.config.parent / settings.data.root
@@ -72,8 +75,14 @@ def run(contest: Contest, out: Path, *, report: Report) -> Results:
     if settings.data.real_share > 0 and TEST not in {entry.split for entry in settings.ground}:
         raise ConfigError(f"{contest.config}: ground: none has split '{TEST}'; add places that are never trained on")
     torch.set_num_threads(1)  # small cells gain nothing from more, and the answer is the same everywhere
-    for model in contest.models:
-        methods.of_model(model)  # a wrong one is found before minutes of work
+    table.lineup(contest.models)  # a wrong one is found before minutes of work
+    with disk.writing(out, ConfigError):
+        out.mkdir(parents=True, exist_ok=True)
+    with disk.writing(out):
+        return _judged(contest, settings, data, out, report)
+
+
+def _judged(contest: Contest, settings: Settings, data: Path | None, out: Path, report: Report) -> Results:
     chips = _Chips(settings, contest.config, data, out / "chips", report)
     extras = table.Extras(
         methods=fitted(chips.some("train", number=_FITTED_CHIPS), contest, report=report),

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torchgeo.datasets import OSCD, DatasetNotFoundError
 
+from pipeline import disk
 from pipeline.errors import ConfigError, RasterError
 from pipeline.evaluate import folds, folds_report, forest, methods
 from pipeline.evaluate.folds import Benchmarked
@@ -56,9 +57,11 @@ def run(benchmark: Benchmark, out: Path, *, report: Report) -> Benchmarked:
         report: called with lines of progress.
 
     Raises:
-        ConfigError: the benchmark is unknown, its folder is not named, or the number of bands is neither 6 nor 13.
+        ConfigError: the benchmark is unknown, its folder is not named, the number of bands is neither 6 nor 13, or
+            `out` cannot be made.
         ModelError: a model cannot be used.
         RasterError: the set cannot be read.
+        WriteError: the disk is full.
     """
     if benchmark.name != "oscd" or benchmark.root is None:
         raise ConfigError(f"--benchmark {benchmark.name}: known is oscd; give its folder with --root")
@@ -70,10 +73,13 @@ def run(benchmark: Benchmark, out: Path, *, report: Report) -> Benchmarked:
     if len(training) < 2:
         raise RasterError(f"{benchmark.root}: {len(training)} training images; at least 2 are needed")
     report(f"{len(training)} training and {len(test)} test images read")
+    with disk.writing(out, ConfigError):
+        out.mkdir(parents=True, exist_ok=True)
     lineup = (*models, *methods.classical_methods())
     figures = folds.measure(lineup, [_boosted], (training, test), seeds=benchmark.seeds)
     found = Benchmarked("oscd", LICENCE, benchmark.bands, benchmark.seeds, len(training), len(test), tuple(figures))
-    folds_report.write(found, out)
+    with disk.writing(out):
+        folds_report.write(found, out)
     return found
 
 

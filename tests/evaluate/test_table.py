@@ -87,7 +87,7 @@ def test_evaluate_real_data_writes_the_whole_table(shared_data, tmp_path):
 
 def test_lineup_two_methods_of_one_name_are_refused():
     with pytest.raises(ConfigError, match="dNBR"):
-        table._lineup([], [Method("dNBR", lambda before, after: {})])
+        table.lineup([], [Method("dNBR", lambda before, after: {})])
 
 
 def test_evaluate_of_a_folder_without_data_says_which_is_missing(tmp_path):

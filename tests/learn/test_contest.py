@@ -86,7 +86,14 @@ def test_run_without_data_or_with_a_wrong_model_stops_before_any_work(config, tm
         contest.run(Contest((), config, tmp_path / "nowhere"), tmp_path / "out", report=_silent)
     with pytest.raises(ModelError, match="vanwatch-x"):
         contest.run(Contest(("vanwatch-x",), config), tmp_path / "out", report=_silent)
+    with pytest.raises(ConfigError, match="share the name vanwatch-s; name each of them once"):
+        contest.run(Contest(("vanwatch-s", "vanwatch-s"), config), tmp_path / "out", report=_silent)
     assert not (tmp_path / "out").exists()
+
+
+def test_run_folder_that_cannot_be_made_is_a_config_error(config):
+    with pytest.raises(ConfigError, match=r"train\.toml/out: cannot be written"):
+        contest.run(Contest(("vanwatch-s",), config), config / "out", report=_silent)
 
 
 @pytest.mark.slow
