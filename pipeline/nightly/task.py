@@ -31,6 +31,8 @@ from pipeline.scenes import ahead, blocks, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
 
 log = logging.getLogger(__name__)
+_AWAY = "away"
+"""Empty member of a tile's file: its weights tell of clouds. Those of earlier versions told nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,8 @@ def read_layers(depot: Depot, file: str, shape: tuple[int, int] | None = None) -
     """Read what `save_layers` wrote; fitted to the (y, x) that the tile has now, if that is given."""
     values = state.load_arrays(depot, file)
     known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
+    if _AWAY not in values:  # nothing is known against these looks
+        known["weight"] = np.where(known["day"] > 0, known["weight"] | np.uint8(weight.AWAY), known["weight"])
     left = Layers(Evidence(**known), Latest(**newest))
     return fitted(left, shape) if shape else left
 
@@ -261,7 +265,7 @@ def save_layers(depot: Depot, file: str, layers: Layers) -> None:
     arrays: dict[str, NDArray[Any]] = {
         field.name: getattr(part, field.name) for part in (layers.evidence, layers.latest) for field in fields(part)
     }
-    state.save_arrays(depot, file, arrays)
+    state.save_arrays(depot, file, arrays | {_AWAY: np.zeros(0, np.bool_)})
 
 
 def _without(layers: Layers, days: tuple[date, ...]) -> Layers:
