@@ -182,7 +182,7 @@ def judge(sample: Path) -> Judged:
             unjudged[name] = pixels
         else:
             strata.append(Stratum(pixels, tuple((mapped, word) for word in told)))
-    if not strata:
+    if not any(stratum.pixels for stratum in strata):
         raise ConfigError(f"{sample}: of no stratum two points tell what is there; look at more images, or draw again")
     return Judged(
         design["aoi"],
@@ -303,6 +303,8 @@ def _said(path: Path, known: dict[str, str]) -> dict[str, str]:
 
     try:
         table = pyogrio.read_dataframe(path, read_geometry=False)
+    except UnicodeDecodeError as err:
+        raise ConfigError(f"{path}: is not UTF-8; save it as CSV UTF-8") from err
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as err:
         raise ConfigError(f"{path}: not readable ({str(err).splitlines()[0]}); save the layer again") from err
     lacking = [name for name in ("sample_id", "reference") if name not in table.columns]
@@ -311,6 +313,8 @@ def _said(path: Path, known: dict[str, str]) -> dict[str, str]:
     said: dict[str, str] = {}
     for name, word in zip(table["sample_id"], table["reference"], strict=True):
         point, given = str(name).zfill(4), "" if word is None or word != word else str(word).strip().lower()
+        if name == given == "":  # a row that a spreadsheet has added
+            continue
         if point not in known or point in said:
             raise ConfigError(f"{path}: sample_id {name!r} is not in the design, or there twice; use the file as drawn")
         if given not in ("", *CLASSES, UNSURE):

@@ -132,6 +132,38 @@ def test_judge_leaves_out_a_stratum_of_which_nobody_can_tell_and_counts_lost_row
     assert judged.accuracy.classes["camp"].users is None
 
 
+def test_judge_where_nobody_could_tell_anything_is_an_error_though_a_stratum_is_empty(
+    night: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.geojson"
+    assert sample.draw(night, path, each=5, elsewhere=5, seed=1).pixels["track"] == 0
+    collection = json.loads(path.read_text())
+    for feature in collection["features"]:
+        feature["properties"]["reference"] = "unsure"
+    path.write_text(json.dumps(collection))
+    with pytest.raises(ConfigError, match="of no stratum two points tell"):
+        sample.judge(path)
+
+
+def test_judge_takes_a_spreadsheet_with_empty_rows_and_says_what_is_no_utf8(night: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.geojson"
+    sample.draw(night, path, each=5, elsewhere=5, seed=1)
+    filled(path, missed=False)
+    rows = [feature["properties"] for feature in json.loads(path.read_text())["features"]]
+    lines = [
+        "sample_id;reference;note",
+        *(f"{int(row['sample_id'])};{row['reference']};für" for row in rows),
+        ";;",
+        ";;",
+    ]
+    table, text = tmp_path / "s.csv", "\r\n".join(lines)
+    table.write_bytes(text.encode("utf-8-sig"))
+    assert sample.judge(table) == sample.judge(path)
+    table.write_bytes(text.encode("cp1252"))
+    with pytest.raises(ConfigError, match=r"s\.csv: is not UTF-8; save it as CSV UTF-8"):
+        sample.judge(table)
+
+
 @pytest.mark.parametrize("name", ["seen.tif", "alerts.geojson", "run.json"])
 def test_draw_of_a_damaged_night_is_one_line_and_leaves_nothing(night: Path, tmp_path: Path, name: str) -> None:
     content = (night / name).read_bytes()
