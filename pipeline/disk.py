@@ -28,7 +28,9 @@ def writing(place: Path, kind: type[VanwatchError] = WriteError) -> Iterator[Non
         yield
     except OSError as err:
         remedy = "check that its folder exists, may be written to and has room"
-        raise kind(f"{err.filename or place}: cannot be written ({err.strerror or err}); {remedy}") from err
+        raise kind(
+            f"{err.filename2 or err.filename or place}: cannot be written ({err.strerror or err}); {remedy}"
+        ) from err
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,8 @@ def test_writing_full_disk_is_told_as_the_kind_that_was_asked_for() -> None:
         disk.writing(Path("/dev/full"), ConfigError),
     ):
         Path("/dev/full").write_bytes(b"x")
+
+
+def test_writing_names_where_a_file_was_to_go_and_not_where_it_came_from(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="there: cannot be written"), disk.writing(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/aside", None, "there")
