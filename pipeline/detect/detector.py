@@ -60,7 +60,10 @@ class Detector:
                 raise ModelError(f"model {model!r}: {name} is {getattr(card, name)}, the pipeline needs {wanted}")
         try:
             return cls(card, runtime.of_folder(folder, card))
-        except (OSError, ValueError) as err:
+        except OSError as err:
+            text = f"{err.filename or folder}: not readable ({err.strerror or err}); copy the model's folder whole"
+            raise ModelError(text) from err
+        except ValueError as err:
             raise ModelError(str(err)) from err
 
     @property
