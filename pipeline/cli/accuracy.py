@@ -21,7 +21,7 @@ def draw(
     night: Annotated[str, typer.Option("--night", help="Like 2026-05-01. Default: the newest.")] = "",
     each: Annotated[int, typer.Option(min=2, help="Points of each kind of alert, and beside alerts.")] = 50,
     elsewhere: Annotated[int, typer.Option(min=2, help="Points where no alert is near.")] = 200,
-    seed: Annotated[int, typer.Option(help="Another seed, another sample.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another sample.")] = 1,
     as_json: options.Json = False,
 ) -> None:
     """Draw pixels of a night's map at random, for people to say what is there: column reference, in QGIS.

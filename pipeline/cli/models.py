@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli import options
 from pipeline.errors import ConfigError
+from pipeline.learn.settings import MAX_SEED
 
 Simulated = Annotated[bool, typer.Option("--simulated", help="On simulated ground alone: needs no real data.")]
 
@@ -18,7 +19,10 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder for the model, its curves and checkpoints.", callback=options.on_disk)
     ] = Path("runs/model"),
-    seed: Annotated[list[int] | None, typer.Option(help="Several give mean and spread; the median ships.")] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=MAX_SEED, help="Several give mean and spread; the median ships."),
+    ] = None,
     network: Annotated[str, typer.Option(help="Another network of models/registry.py, like fc-siam-diff.")] = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the configuration's.")] = None,
     simulated: Simulated = False,
@@ -53,7 +57,7 @@ def evaluate(
         Path, typer.Option(help="Folder for the table, plots and pictures.", callback=options.on_disk)
     ] = Path("out/evaluate"),
     simulated: Simulated = False,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap and of fitted classifiers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the bootstrap and of fitted classifiers.")] = 0,
     benchmark: Annotated[str, typer.Option(help="Another table: oscd (licence CC-BY-NC-SA; benchmark only).")] = "",
     root: Annotated[Path | None, typer.Option(help="Folder of the benchmark's data.")] = None,
     bands: Annotated[int, typer.Option(help="Bands of the benchmark: 6 or 13.")] = 6,

@@ -15,6 +15,8 @@ from pipeline.errors import ConfigError
 from pipeline.schema import KINDS
 
 Split = Literal["train", "valid", "test"]
+MAX_SEED = 2**32 - 1
+"""The largest that all random generators here take."""
 
 
 class GroundFiles(config.Model):
@@ -72,7 +74,7 @@ class Data(config.Model):
     """Share of chips on real ground; the rest is simulated."""
     workers: int = Field(default=1, ge=0, le=64)
     """Processes that make chips."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     """Of the chips; each split has a random stream of its own."""
 
     @model_validator(mode="after")
@@ -96,7 +98,7 @@ class Label(config.Model):
 class Fit(config.Model):
     """How it is trained."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     """Of the first weights and of the order of the chips."""
     epochs: int = Field(ge=1)
     batch: int = Field(default=16, ge=1)

@@ -62,3 +62,12 @@ def test_read_settings_mistake_names_file_and_key(tiny: Path, old: str, new: str
 def test_read_settings_missing_file_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         settings.read_settings(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("part", ["data", "fit"])
+def test_read_settings_negative_seed_is_an_error_that_names_the_key(part: str, tmp_path: Path) -> None:
+    head, tail = SHIPPED.read_text(encoding="utf-8").split(f"[{part}]")
+    path = tmp_path / "train.toml"
+    path.write_text(f"{head}[{part}]" + tail.replace("seed = 1 ", "seed = -1 ", 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"{part}\.seed: .* 0, got -1"):
+        settings.read_settings(path)
