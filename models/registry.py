@@ -38,5 +38,5 @@ def build(name: str, parameters: dict[str, Any]) -> nn.Module:
         raise ValueError(f"network {name!r} is unknown; known are {', '.join(NETWORKS)}")
     try:
         return NETWORKS[name](**parameters)
-    except TypeError as err:
+    except (TypeError, KeyError, RuntimeError) as err:  # RuntimeError: torch, timm; KeyError: an encoder's name
         raise ValueError(f"network {name!r} does not take these parameters: {err}") from err

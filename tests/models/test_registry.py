@@ -17,6 +17,11 @@ def test_build_unknown_parameter_is_refused() -> None:
         registry.build("siamese", {"depth": 3})
 
 
+def test_build_parameter_that_torch_refuses_is_told_as_one() -> None:
+    with pytest.raises(ValueError, match=r"'siamese' does not take these parameters: .*-8"):
+        registry.build("siamese", {"width": -8})
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torchgeo's own imports warn
 @pytest.mark.parametrize("name", ["fc-siam-diff", "fc-siam-conc", "changestar", "changevit"])
