@@ -13,6 +13,8 @@ from pathlib import Path
 
 from models import loading, runtime
 from models.card import ModelCard
+from pipeline import disk
+from pipeline.errors import ConfigError
 from pipeline.learn import train
 from pipeline.learn.store import Report
 from pipeline.schema import KINDS
@@ -36,34 +38,41 @@ def train_seeds(
         out: gets `seed-<n>/` for each, and the chosen model.
         seeds: at least one; of an even number the lower of the two in the middle is chosen.
         instead: of what the configuration says; its seed is not used.
-        resume: go on where an earlier call stopped; seeds that have a card already are not trained again.
+        resume: go on where an earlier call stopped; seeds that are trained already are not trained again.
         report: called with lines of progress.
 
     Returns:
         The card of the chosen model, as written.
 
     Raises:
-        ConfigError: as for `train.train`.
+        ConfigError: a seed is given twice, or as for `train.train`.
+        WriteError: the disk is full.
     """
+    twice = sorted({seed for seed in seeds if list(seeds).count(seed) > 1})
+    if twice:
+        raise ConfigError(f"--seed {', '.join(map(str, twice))}: given more than once; give each seed once")
     cards = {}
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        if resume and (folder / loading.CARD).exists():
-            cards[seed] = loading.load(folder)[0]
+        own = replace(instead or train.Instead(), seed=seed)
+        there = train.finished(config, folder, instead=own) if resume else None
+        if there:
+            cards[seed] = there
             continue
         report(f"seed {seed}")
-        own = replace(instead or train.Instead(), seed=seed)
         cards[seed] = train.train(config, folder, instead=own, resume=resume, report=report)
     ranked = sorted(seeds, key=lambda seed: (statistics.fmean(_precisions(cards[seed]).values()), seed))
     chosen = ranked[(len(ranked) - 1) // 2]
     card = cards[chosen]
     if len(seeds) > 1:
         card = card.model_copy(update={"metrics": card.metrics | {SPREAD: _spread(list(cards.values()))}})
-    for name in (loading.WEIGHTS, train.CURVES, "reliability.png"):
-        shutil.copyfile(out / f"seed-{chosen}" / name, out / name)
-    if card.onnx_sha256:
-        shutil.copyfile(out / f"seed-{chosen}" / runtime.ONNX, out / runtime.ONNX)
-    (out / loading.CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with disk.writing(out):
+        for name in (loading.WEIGHTS, train.CURVES, "reliability.png"):
+            shutil.copyfile(out / f"seed-{chosen}" / name, out / name)
+        if card.onnx_sha256:
+            shutil.copyfile(out / f"seed-{chosen}" / runtime.ONNX, out / runtime.ONNX)
+    with disk.whole(out / loading.CARD) as file:
+        file.write(card.model_dump_json(indent=2).encode() + b"\n")
     report(f"seed {chosen} of {', '.join(map(str, seeds))} is the median: {json.dumps(card.metrics.get(SPREAD, {}))}")
     return card
 

@@ -6,7 +6,9 @@ machine. Lightning drives the loop, on a GPU where there is one.
 """
 
 import csv
+import json
 import logging
+import pickle
 import sys
 import warnings
 from collections.abc import Iterator
@@ -26,13 +28,18 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models import inputs, loading, registry
 from models.card import ModelCard, Normalisation
+from pipeline import disk
 from pipeline.errors import ConfigError
 from pipeline.learn import certificate, grounds, store
+from pipeline.learn.grounds import Ground
 from pipeline.learn.settings import Net, Settings, Split, read_settings, simulated
 from pipeline.learn.store import Report, Stored
 from pipeline.sensors import BANDS
 
-CURVES, CHECKPOINT = "curves.csv", "last.ckpt"
+CURVES, CHECKPOINT, SETTINGS = "curves.csv", "last.ckpt", "settings.json"
+
+_WHERE_IT_RUNS = {"data": {"root", "workers", "test_chips"}, "fit": {"threads", "workers", "accelerator"}}
+"""Settings that a run may be taken up with otherwise."""
 
 _COARSE_AT = inputs.coarse_indices(BANDS, certificate.COARSE)
 _AVERAGED_SHARE = 0.05  # the weights that ship are a running average over about this share of all steps
@@ -87,15 +94,90 @@ def train(
         The card as written.
 
     Raises:
-        ConfigError: the configuration, the network, or a file of real ground that it names, is wrong.
+        ConfigError: the configuration, the network, or a file of real ground that it names, is wrong; `out` cannot be
+            made; or what is to be taken up was begun with other settings, or is damaged.
+        WriteError: the disk is full.
     """
     settings = instead.applied(read_settings(config))
     torch.set_num_threads(settings.fit.threads)
+    _built(settings, config)  # a wrong one is told before chips are made for minutes
+    if settings.fit.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError(f"{config}: fit.accelerator: no GPU that torch can use is here; write auto or cpu")
+    places = [_places(split, config, settings) for split in ("train", "valid")]
+    _begin(out, settings, resume=resume)
+    with disk.writing(out):
+        return _trained(settings, config, places, out, resume=resume, report=report)
+
+
+def finished(config: Path, out: Path, *, instead: Instead) -> ModelCard | None:
+    """The card of a model that an earlier run has written there; None where it came to no end, or is not whole.
+
+    Raises:
+        ConfigError: it was made with other settings.
+    """
+    _compare(out, instead.applied(read_settings(config)))
+    try:
+        return loading.load(out)[0]
+    except (OSError, ValueError):
+        return None
+
+
+def _begin(out: Path, settings: Settings, *, resume: bool) -> None:
+    """Note what a run is made with; without `resume`, what an earlier one left goes: no later one takes it up."""
+    if resume:
+        _compare(out, settings)
+        _check_checkpoint(out / CHECKPOINT)
+    with disk.writing(out, ConfigError):
+        out.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            for name in (loading.CARD, CHECKPOINT):
+                (out / name).unlink(missing_ok=True)
+    with disk.whole(out / SETTINGS) as file:
+        file.write(json.dumps(_noted(settings), indent=1).encode() + b"\n")
+
+
+def _noted(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude=_WHERE_IT_RUNS)
+
+
+def _compare(out: Path, settings: Settings) -> None:
+    """ConfigError if an earlier run there was made with other settings; what has no note of them is not known."""
+    try:
+        was = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    changed = []
+    for part, now in _noted(settings).items():
+        if isinstance(now, dict) and isinstance(was.get(part), dict):
+            changed += [f"{part}.{key}" for key in now if was[part].get(key) != now[key]]
+        elif was.get(part) != now:
+            changed.append(part)
+    if changed:
+        raise ConfigError(
+            f"{out}: was begun with another {', '.join(changed)}; give what it was begun with, leave --resume away to "
+            "begin anew, or name another folder with --out"
+        )
+
+
+def _check_checkpoint(path: Path) -> None:
+    try:
+        if path.exists():
+            torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as err:
+        raise ConfigError(f"{path}: not readable; delete it to begin this seed anew") from err
+
+
+def _trained(
+    settings: Settings, config: Path, places: list[tuple[Ground, ...]], out: Path, *, resume: bool, report: Report
+) -> ModelCard:
     torch.manual_seed(settings.fit.seed)
-    learn, valid = (chips(split, config, out.parent / "chips", settings, report) for split in ("train", "valid"))
+    splits: tuple[Split, Split] = ("train", "valid")
+    learn, valid = (
+        store.stored_chips(out.parent / "chips", split, settings=settings, places=some, report=report)
+        for split, some in zip(splits, places, strict=True)
+    )
     normalisation = _normalisation(learn)
     network = _built(settings, config)
-    out.mkdir(parents=True, exist_ok=True)
     task = ChangeTask(network.to(memory_format=torch.channels_last), settings, out, report)
     learned, judged = (Batches(stored, normalisation, settings.network) for stored in (learn, valid))
     loaders = [_loader(learned, settings, fresh=True), _loader(judged, settings, fresh=False)]
@@ -123,12 +205,11 @@ def _built(settings: Settings, config: Path) -> nn.Module:
         raise ConfigError(f"{config}: network: {err}") from err
 
 
-def chips(split: Split, config: Path, folder: Path, settings: Settings, report: Report) -> Stored:
-    """The chips of a split, made where they are not there; errors as for `train`."""
+def _places(split: str, config: Path, settings: Settings) -> tuple[Ground, ...]:
+    """Real ground of a split; errors as for `train`."""
     root = config.parent / settings.data.root
     used = [entry for entry in settings.ground if entry.split == split] if settings.data.real_share > 0 else []
-    places = tuple(grounds.read_ground(entry, root, source=str(config)) for entry in used)
-    return store.stored_chips(folder, split, settings=settings, places=places, report=report)
+    return tuple(grounds.read_ground(entry, root, source=str(config)) for entry in used)
 
 
 def _normalisation(stored: Stored) -> Normalisation:

@@ -1,15 +1,20 @@
 import csv
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import torch
+from affine import Affine
 
 from models import inputs, loading, registry, runtime, siamese
 from pipeline.detect.detector import Detector
 from pipeline.errors import ConfigError
 from pipeline.learn import settings, train
 from pipeline.learn.train import Instead
+from pipeline.sensors import BANDS
 
 
 def _silent(_line: str) -> None:
@@ -72,6 +77,75 @@ def test_train_stopped_after_its_last_epoch_and_resumed_gives_the_same_weights(
 def test_train_network_that_is_not_there_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"train\.toml: network: network 'no' is unknown"):
         train.train(tiny, tmp_path / "run", instead=Instead(network="no"), report=_silent)
+    tiny.write_text(tiny.read_text().replace("width = 8", "width = -8"))
+    with pytest.raises(ConfigError, match=r"train\.toml: network: .*-8"):
+        train.train(tiny, tmp_path / "run", report=_silent)
+    assert os.listdir(tmp_path) == [tiny.name]  # told before any chip was made
+
+
+def test_train_wrong_valid_ground_is_told_before_any_chip_is_made(tiny: Path, tmp_path: Path) -> None:
+    ground = '\n[[ground]]\nname = "{0}"\nfiles = ["{0}.tif"]\nlicence = "x"\nsplit = "{0}"\n'
+    text = tiny.read_text().replace("real_share = 0.0", "real_share = 0.01")
+    tiny.write_text(text + ground.format("train") + ground.format("valid"))
+    profile = {"driver": "GTiff", "width": 64, "height": 64, "count": 6, "dtype": "uint16"} | {
+        "transform": Affine.scale(10)
+    }
+    with rasterio.open(tmp_path / "train.tif", "w", **profile) as file:
+        file.descriptions = BANDS
+        file.write(np.full((6, 64, 64), 900, np.uint16))
+    with pytest.raises(ConfigError, match=r"valid\.tif"):
+        train.train(tiny, tmp_path / "run", report=_silent)
+    assert sorted(os.listdir(tmp_path)) == ["train.tif", "train.toml"]
+
+
+def test_train_gpu_that_is_not_there_is_a_config_error(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    tiny.write_text(tiny.read_text() + 'accelerator = "gpu"\n')
+    with pytest.raises(ConfigError, match=r"fit\.accelerator: no GPU"):
+        train.train(tiny, tmp_path / "run", report=_silent)
+
+
+def test_train_folder_that_cannot_be_made_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.toml.*cannot be written"):
+        train.train(tiny, tiny / "run", report=_silent)
+
+
+def test_train_resumed_with_other_settings_is_refused(trained: Path, tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(ConfigError, match=r"run: was begun with another fit\.epochs; .*--resume"):
+        train.train(tiny, tmp_path / "run", instead=Instead(epochs=5), resume=True, report=_silent)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_train_begun_anew_and_stopped_leaves_nothing_of_the_run_before(
+    trained: Path, tiny: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+
+    def stop(line: str) -> None:
+        if "chips" in line:
+            raise RuntimeError("stopped")
+
+    other = Instead(seed=5, epochs=1)
+    with pytest.raises(RuntimeError, match="stopped"):
+        train.train(tiny, tmp_path / "run", instead=other, report=stop)
+    assert train.finished(tiny, tmp_path / "run", instead=other) is None
+    train.train(tiny, tmp_path / "run", instead=other, resume=True, report=_silent)
+    train.train(tiny, tmp_path / "whole", instead=other, report=_silent)
+    for file in (loading.WEIGHTS, loading.CARD):
+        assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_train_damaged_checkpoint_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for content in (b"", b"garbage"):
+        (tmp_path / "run" / train.CHECKPOINT).write_bytes(content)
+        with pytest.raises(ConfigError, match=r"last\.ckpt: not readable; delete it"):
+            train.train(tiny, tmp_path / "run", resume=True, report=_silent)
 
 
 @pytest.mark.slow
