@@ -32,7 +32,6 @@ from pipeline.schema import KINDS, MARK, Kind
 
 CLEARING = KINDS.index(Kind.CLEARING)
 _DAYS = 1 << 16
-_BESIDE_AT_MOST = 2 * WHOLE // 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +121,7 @@ def add_up(
         rules: `prior`, `bound`, `look_bound`, `half_life_days` and `off_season_days`.
     """
     count = days.shape[1]
-    trust, independent = weight % IN_SEASON, weight & IN_SEASON > 0
-    # evidence that was kept before there was this mark: beside a cloud, a look never weighed as much as that
-    far = (weight & AWAY > 0) | (trust > _BESIDE_AT_MOST)
+    trust, independent, far = weight % IN_SEASON, weight & IN_SEASON > 0, weight & AWAY > 0
     floor, fades = np.float32(rules.prior), _fades(rules.half_life_days)
     shared = np.float32(min(rules.prior + rules.look_bound, rules.bound))
     total = np.full(count, floor)

@@ -243,7 +243,7 @@ def test_wrong_bucket_is_wrong_input(world: World, remote: Remote, local: run.Op
 def test_replay_to_an_object_store_is_refused_in_one_line(world: World, remote: Remote) -> None:
     home = remote.make()
     span = ["--from", "2022-03-01", "--to", "2022-03-01", "--out", "s3://nights/replay"]
-    assert "a replay goes to a folder" in refused(["replay", *span, "--home", str(home.folder)])
+    assert "lies in an object store; name a folder" in refused(["replay", *span, "--home", str(home.folder)])
 
 
 def test_replay_beside_an_object_store_goes_to_a_folder_of_its_own(
