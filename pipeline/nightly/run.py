@@ -226,12 +226,16 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
     with contextlib.ExitStack() as stack:
         # what the user named is tried before a folder is made
         crew = stack.enter_context(_connected(place, options)) if options.scheduler else None
-        if database.file_of(place.ledger) is None:
+        file = database.file_of(place.ledger)
+        if file is None:
             database.check(place.ledger)
         for name, bucket in (("state", place.state_bucket), ("out", place.out_bucket)):
             if bucket:
                 bucket.check(name)
         stack.enter_context(state.locked(place.state))
+        if file and not (file.exists() and file.stat().st_size):  # before an empty ledger is made
+            for item, _ in chosen:
+                place.store(item.id).refuse_lost_ledger(str(file))
         books = stack.enter_context(database.opened(place.ledger))
         stack.enter_context(books.locked([item.id for item, _ in chosen]))
         for item, _ in chosen:

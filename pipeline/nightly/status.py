@@ -95,7 +95,7 @@ def read(place: Home, as_of: date, aois: Sequence[str]) -> Status:
     """
     chosen = watched.aois(place.aois, place.configs, aois)
     file = database.file_of(place.ledger)
-    if file is not None and not file.exists():
+    if file is not None and not (file.exists() and file.stat().st_size):
         for item in chosen:
             Store(Folder(place.state / item.id)).refuse_lost_ledger(str(file))
         return Status(as_of, tuple(AoiStatus(item.id, None) for item in chosen))

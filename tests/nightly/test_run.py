@@ -70,6 +70,7 @@ def test_nightly_whose_ledger_is_lost_is_refused_and_leaves_the_arrays_to_a_back
         run.nightly(place, world.nights[-1] + timedelta(days=1), local)
     with pytest.raises(ConfigError, match=r"knows no night of what lies in"):
         status.read(place, world.nights[-1], ())
+    assert sum(path.stat().st_size for path in place.state.glob("vanwatch.db*")) == 0
     (place.state / "vanwatch.db").write_bytes(ledger)
     assert arrays(place) == kept
 
