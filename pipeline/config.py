@@ -302,7 +302,7 @@ def load(model: type[T], path: Path) -> T:
 
 
 def has_host(url: str) -> bool:
-    """Whether a URL names a host, and a port that is none to be wondered at, if any."""
+    """Whether a URL names a host, and no port or one that there can be."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0

@@ -92,7 +92,7 @@ def marks(
 def heard(
     odds: NDArray[np.int8], weight: NDArray[np.uint8], limits: NDArray[np.int8], clearing: NDArray[np.bool_] | bool
 ) -> NDArray[np.uint8]:
-    """The weight of looks, its sixteenths 0 for those that speak for a clearing where it has been as bare before.
+    """The weight of looks, 0 for those that speak for a clearing where the place has been as bare before.
 
     Args:
         odds: (slot, n) in `evidence.STEP`.

@@ -154,6 +154,16 @@ def opened(url: str) -> Iterator[Database]:
         engine.dispose()
 
 
+def begun(url: str) -> bool:
+    """Whether something may stand in a ledger: not in a file that is missing or empty; a server is not asked.
+
+    Raises:
+        ConfigError: the URL is wrong.
+    """
+    file = file_of(url)
+    return file is None or (file.exists() and file.stat().st_size > 0)
+
+
 def check(url: str) -> None:
     """Refuse a URL that nothing answers at, before anything is made.
 

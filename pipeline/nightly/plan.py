@@ -102,8 +102,8 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     """
     rules = desk.aoi.profile.normal
     anchor = seasonal.anchor(desk.as_of, rules)
-    begun = before.granules if before.as_of and seasonal.anchor(before.as_of, rules) == anchor else ()
-    kept = tiles_of(desk.aoi, [grid.granule(name) for name in begun]) if begun else ()
+    of_period = before.granules if before.as_of and seasonal.anchor(before.as_of, rules) == anchor else ()
+    kept = tiles_of(desk.aoi, [grid.granule(name) for name in of_period]) if of_period else ()
     ready = bool(kept) and not _lacking(desk, kept, anchor)
     days = desk.aoi.profile.search.window_days if ready else desk.aoi.profile.search.history_days
     found = complete.search(
@@ -119,7 +119,7 @@ def make(desk: Desk, before: state.Manifest) -> Plan:
     granules = _granules(desk.aoi, before.granules, {scene.granule for scene in scenes})
     tiles = tiles_of(desk.aoi, granules)
     # a period's first night that is run again, or after a killed run, finds its normals kept and tells the same of them
-    unknown = {tile.granule for tile in tiles if tile.granule.mgrs not in begun}
+    unknown = {tile.granule for tile in tiles if tile.granule.mgrs not in of_period}
     lacking = set[Granule]() if ready else unknown | _lacking(desk, tiles, anchor)
     past = _histories(desk, [tile for tile in tiles if tile.granule in lacking], scenes, anchor)
     new, ledger, again = _new(desk, scenes, tiles, anchor, before)

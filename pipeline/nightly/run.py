@@ -226,16 +226,15 @@ def over(place: Home, days: Sequence[date], options: Options, groups: Groups = N
     with contextlib.ExitStack() as stack:
         # what the user named is tried before a folder is made
         crew = stack.enter_context(_connected(place, options)) if options.scheduler else None
-        file = database.file_of(place.ledger)
-        if file is None:
+        if database.file_of(place.ledger) is None:
             database.check(place.ledger)
         for name, bucket in (("state", place.state_bucket), ("out", place.out_bucket)):
             if bucket:
                 bucket.check(name)
         stack.enter_context(state.locked(place.state))
-        if file and not (file.exists() and file.stat().st_size):  # before an empty ledger is made
+        if not database.begun(place.ledger):  # before an empty one is made
             for item, _ in chosen:
-                place.store(item.id).refuse_lost_ledger(str(file))
+                place.store(item.id).refuse_lost_ledger(place.ledger)
         books = stack.enter_context(database.opened(place.ledger))
         stack.enter_context(books.locked([item.id for item, _ in chosen]))
         for item, _ in chosen:

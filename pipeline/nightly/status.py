@@ -94,10 +94,9 @@ def read(place: Home, as_of: date, aois: Sequence[str]) -> Status:
         StateError: the database cannot be read.
     """
     chosen = watched.aois(place.aois, place.configs, aois)
-    file = database.file_of(place.ledger)
-    if file is not None and not (file.exists() and file.stat().st_size):
+    if not database.begun(place.ledger):
         for item in chosen:
-            Store(Folder(place.state / item.id)).refuse_lost_ledger(str(file))
+            Store(Folder(place.state / item.id)).refuse_lost_ledger(place.ledger)
         return Status(as_of, tuple(AoiStatus(item.id, None) for item in chosen))
     with database.opened(place.ledger) as ledger:
         for item in chosen:
