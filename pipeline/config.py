@@ -129,6 +129,13 @@ class Detect(Model):
 
     model: str = "vanwatch-s"
     """A folder in `models/weights/`, or a path to such a folder."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where the network runs; on a GPU in half precision, which gives other last digits."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """True if the workers have a GPU each, or share one."""
+        return self.device == "gpu"
 
 
 class Evidence(Model):

@@ -39,16 +39,17 @@ class Detector:
     run: runtime.Run
 
     @classmethod
-    def load(cls, model: str, *, weights_folder: Path = WEIGHTS_FOLDER) -> "Detector":
+    def load(cls, model: str, *, weights_folder: Path = WEIGHTS_FOLDER, on_gpu: bool = False) -> "Detector":
         """Read a model.
 
         Args:
             model: a folder in `weights_folder`, or a path to such a folder.
             weights_folder: where named models lie.
+            on_gpu: run it there, in half precision.
 
         Raises:
             ModelError: there is no such model, its card is wrong, its weights are not the card's, or it does not fit
-                this pipeline's bands, kinds and cells.
+                this pipeline's bands, kinds and cells; there is no GPU.
         """
         try:
             folder = _folder(model, weights_folder)
@@ -59,7 +60,7 @@ class Detector:
             if getattr(card, name) != wanted:
                 raise ModelError(f"model {model!r}: {name} is {getattr(card, name)}, the pipeline needs {wanted}")
         try:
-            return cls(card, runtime.of_folder(folder, card))
+            return cls(card, runtime.of_folder(folder, card, on_gpu=on_gpu))
         except OSError as err:
             text = f"{err.filename or folder}: not readable ({err.strerror or err}); copy the model's folder whole"
             raise ModelError(text) from err
@@ -115,9 +116,9 @@ class Detector:
 
 
 @lru_cache(maxsize=4)
-def cached(model: str) -> Detector:
+def cached(model: str, *, on_gpu: bool = False) -> Detector:
     """The detector of a model, loaded once per process; errors as for `Detector.load`."""
-    return Detector.load(model)
+    return Detector.load(model, on_gpu=on_gpu)
 
 
 def _folder(model: str, weights_folder: Path) -> Path:

@@ -22,7 +22,7 @@ from pipeline.evaluate import detectability
 from pipeline.evaluate.detectability import Quiet, Report
 from pipeline.grid import Tile
 from pipeline.learn.planting import Wish
-from pipeline.nightly import deliver, injected, plan, state, watched, workers
+from pipeline.nightly import deliver, injected, plan, ready, state, watched, workers
 from pipeline.nightly.injected import PlantAnswer, PlantJob
 from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.run import Home
@@ -66,6 +66,7 @@ def measure(place: Home, name: str, as_of: date, options: Options) -> Report:
     aoi = _with_model(watched.aois(place.aois, place.configs, [name])[0], options.model)
     catalogs = watched.catalogs(place.configs, aoi, options.catalog)
     deliver.check_model(place.weights, aoi)
+    ready.check_here(aoi)
     place.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scratch-", dir=place.out) as folder:
         scratch = Path(folder)
@@ -77,7 +78,9 @@ def measure(place: Home, name: str, as_of: date, options: Options) -> Report:
 def _with_model(aoi: Aoi, model: str) -> Aoi:
     if not model:
         return aoi
-    return replace(aoi, profile=aoi.profile.model_copy(update={"detect": config.Detect(model=model)}))
+    return replace(
+        aoi, profile=aoi.profile.model_copy(update={"detect": aoi.profile.detect.model_copy(update={"model": model})})
+    )
 
 
 def _report(place: Home, desk: Desk, options: Options, crew: Workers) -> Report:

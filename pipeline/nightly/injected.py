@@ -110,7 +110,7 @@ def _site(job: PlantJob) -> _Site:
     """The tile with its normal and the newest looks that see enough of it."""
     told = job.tile
     store = scratch.store(told.scratch, told.profile.read)
-    network = detector.cached(told.model)
+    network = detector.cached(told.model, on_gpu=told.profile.detect.on_gpu)
     window = task.around(told.tile, network.halo_px)
     normal = task.normal_for(told, window, store)
     owned, core = told.tile.owned(), told.tile.window.within(window)

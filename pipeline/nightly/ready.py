@@ -1,6 +1,7 @@
-"""Ready: what must hold of a cluster's workers before a night is begun on them.
+"""Ready: what must hold of the workers before a night is begun on them.
 
-In: workers on a Dask scheduler, and a home. Out: nothing, or one line on what is wrong. Changes nothing.
+In: workers of this machine or on a Dask scheduler, and a home. Out: nothing, or one line on what is wrong. Changes
+nothing.
 
 Workers need the same code as the driver, for the same bytes, and its state: a folder that they share with it, or a
 bucket that their own credentials open. All else that a tile needs travels with its job, the model by its name.
@@ -9,12 +10,23 @@ bucket that their own credentials open. All else that a tile needs travels with 
 from collections.abc import Iterable
 from pathlib import Path
 
-from models import card
+from models import card, runtime
+from pipeline.aoi import Aoi
 from pipeline.bucket import Bucket
 from pipeline.config import Profile
 from pipeline.errors import ConfigError, VanwatchError
 from pipeline.nightly import packing
 from pipeline.nightly.workers import OnDask
+
+
+def check_here(aoi: Aoi) -> None:
+    """What this machine's own workers need.
+
+    Raises:
+        ConfigError: the AOI's network is to run on a GPU, and this machine has none.
+    """
+    if aoi.profile.detect.on_gpu and (missing := _gpu()):
+        raise ConfigError(f"{aoi.path}: detect.device: {missing}; write cpu")
 
 
 def check(crew: OnDask, state: Path | Bucket, profiles: Iterable[Profile]) -> None:
@@ -26,16 +38,22 @@ def check(crew: OnDask, state: Path | Bucket, profiles: Iterable[Profile]) -> No
         profiles: of the AOIs that the run is about.
 
     Raises:
-        ConfigError: a worker runs other code, does not see the state, or would not have a model.
+        ConfigError: a worker runs other code, does not see the state, or would not have a model or the GPU for it.
     """
+    profiles = tuple(profiles)
     if isinstance(state, Bucket):
         for profile in profiles:
             _shipped(profile.detect.model)
     mine = packing.source_sha256()
     locked = state if isinstance(state, Bucket) else (state / "lock").read_text()
-    for worker, found in crew.everywhere(_tell, state).items():
+    on_gpu = any(profile.detect.on_gpu for profile in profiles)
+    for worker, found in crew.everywhere(_tell, state, on_gpu).items():
         if isinstance(found, Exception):
             raise ConfigError(f"{worker}: {found}") from found
+        if found[2]:
+            raise ConfigError(
+                f"{worker}: {found[2]}, and a profile says detect.device = 'gpu'; write cpu, or give every worker a GPU"
+            )
         if found[0] != mine:
             raise ConfigError(
                 f"{worker}: runs other code than this process ({found[0][:12]}... and {mine[:12]}...); install one "
@@ -58,13 +76,23 @@ def _shipped(model: str) -> None:
         )
 
 
-def _tell(state: Path | Bucket) -> tuple[str, str | Bucket]:
-    """A worker's code, and what it sees of the state; called there."""
+def _tell(state: Path | Bucket, on_gpu: bool) -> tuple[str, str | Bucket, str]:
+    """A worker's code, what it sees of the state, and what speaks against its GPU; called there."""
+    code, missing = packing.source_sha256(), _gpu() if on_gpu else ""
     if isinstance(state, Bucket):
         try:
             state.check("state")
         except VanwatchError as err:
-            return packing.source_sha256(), str(err)
-        return packing.source_sha256(), state
+            return code, str(err), missing
+        return code, state, missing
     lock = state / "lock"
-    return packing.source_sha256(), lock.read_text() if lock.is_file() else ""
+    return code, lock.read_text() if lock.is_file() else "", missing
+
+
+def _gpu() -> str:
+    """Why there is none; empty if there is."""
+    try:
+        runtime.gpu()
+    except ValueError as err:
+        return str(err)
+    return ""

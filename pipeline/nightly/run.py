@@ -205,6 +205,8 @@ def checked(place: Home, options: Options) -> list[Watched]:
     chosen = [(item, watched.catalogs(place.configs, item, options.catalog)) for item in named]
     for item, _ in chosen:
         deliver.check_model(place.weights, item)
+        if not options.scheduler:
+            ready.check_here(item)
         deliver.land_of(item)
     return chosen
 

@@ -119,7 +119,7 @@ def run(job: TileJob) -> TileAnswer:
     allocation.keep_freed()
     clock = _Clock()
     blockstore = scratch.store(job.scratch, job.profile.read)
-    network = detector.cached(job.model)
+    network = detector.cached(job.model, on_gpu=job.profile.detect.on_gpu)
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
     layers = _without(load_layers(job), job.again)
@@ -220,7 +220,8 @@ def normal_for(job: TileJob, window: Window, blockstore: blocks.BlockStore) -> N
 def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
     """Name of a kept normal: another one as soon as its format, its size or a rule that shapes it changes."""
     shaping = (profile.normal, profile.mask, profile.register_, profile.detect)  # the model decides what lies around
-    rules = "|".join((str(keep.FORMAT), str(tile.window.shape), *(part.model_dump_json() for part in shaping)))
+    told = (part.model_dump_json(exclude={"device"}) for part in shaping)  # where the network runs shapes nothing
+    rules = "|".join((str(keep.FORMAT), str(tile.window.shape), *told))
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 

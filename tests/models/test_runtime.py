@@ -91,6 +91,24 @@ def test_shipped_model_crosses_its_thresholds_like_torch() -> None:
     assert float((sides[0] != sides[1]).mean()) <= 1e-4
 
 
+def test_shipped_model_in_half_precision_crosses_hardly_a_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, computed on the CPU: logits differ in the third digit."""
+    monkeypatch.setattr(runtime, "gpu", lambda: "cpu")
+    known = card.read_card(SHIPPED / card.CARD)
+    half, whole = runtime.of_folder(SHIPPED, known, on_gpu=True), runtime.of_torch(loading.load(SHIPPED)[1])
+    dates = np.random.default_rng(0).standard_normal((2, 1, inputs.channels(known), 320, 320), np.float32)
+    found, wanted = (runtime.middle(run(*dates), known.patch_px) for run in (half, whole))
+    assert found.dtype == np.float32
+    assert 1e-4 < float(np.abs(found - wanted).max()) < 0.1  # it was half precision, and no more than that
+    assert float(((found > 0) != (wanted > 0)).mean()) <= 2e-3
+
+
+def test_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"^no GPU that torch can use is here$"):
+        runtime.of_folder(SHIPPED, card.read_card(SHIPPED / card.CARD), on_gpu=True)
+
+
 def test_shipped_model_runs_without_torch() -> None:
     code = (
         "import sys; from pipeline.detect import detector; detector.cached('vanwatch-s'); print('torch' in sys.modules)"
