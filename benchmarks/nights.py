@@ -19,12 +19,11 @@ from shapely.geometry import box
 
 from benchmarks import tile
 from benchmarks.bars import Line
-from pipeline import config, grid
+from pipeline import config, grid, packed
 from pipeline.depot import Folder
 from pipeline.detect import evidence, marks
 from pipeline.detect.evidence import Evidence
 from pipeline.grid import Window
-from pipeline.nightly import state
 from pipeline.schema import KINDS, Change
 
 SIDE = 1024
@@ -85,15 +84,15 @@ def synthetic(last: int) -> Iterator[Night]:
             if min(abs(number - wanted) for wanted in NIGHTS) > 1:
                 known = evidence.add(known, look, rules)
                 continue
-            state.save_arrays(depot, name, arrays(known))
+            packed.save(depot, name, arrays(known))
             times = [time.process_time()]
-            known = Evidence(**state.load_arrays(depot, name))
+            known = Evidence(**packed.load(depot, name))
             times.append(time.process_time())
             known = evidence.add(known, look, rules)
             times.append(time.process_time())
             marks.marks(known, TILE, owned, rules, (0.5, 0.5, 0.5))
             times.append(time.process_time())
-            state.save_arrays(depot, name, arrays(known))
+            packed.save(depot, name, arrays(known))
             times.append(time.process_time())
             size = sum(values.nbytes for values in arrays(known).values())
             load_s, add_s, marks_s, save_s = np.diff(times).tolist()

@@ -30,11 +30,11 @@ import zarr
 from numpy.typing import NDArray
 
 from benchmarks.side_by_side import Row, compare
+from pipeline import packed
 from pipeline.depot import Folder
 from pipeline.ledger import database
 from pipeline.ledger.manifest import Done, Manifest
 from pipeline.ledger.nights import Books
-from pipeline.nightly import state
 from pipeline.nightly.state import Store
 
 icechunk.set_logs_filter("error")  # else each opening warns that processes must not commit at once
@@ -78,7 +78,7 @@ class Contestant(Protocol):
 
 
 def _save(folder: Path, name: str, tile: int, night: int) -> None:
-    state.save_arrays(Folder(folder), name, arrays(tile, night))
+    packed.save(Folder(folder), name, arrays(tile, night))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Files:
         """Ask the ledger, read the files."""
         with database.opened(database.default_url(self.folder)) as ledger:
             tiles = Books(ledger, "a").load(date.max, scenes_since=FIRST).tiles
-        return [state.load_arrays(Store(Folder(self.folder)).arrays, name) for name in tiles.values()]
+        return [packed.load(Store(Folder(self.folder)).arrays, name) for name in tiles.values()]
 
 
 def _put(root: Any, tile: int, night: int) -> None:

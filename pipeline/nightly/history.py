@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from rasterio import features
 from shapely.geometry.base import BaseGeometry
 
+from pipeline import packed
 from pipeline.config import Profile
 from pipeline.depot import Depot
 from pipeline.errors import DamagedError, StateError
 from pipeline.grid import Granule, Window
-from pipeline.nightly import scratch, state
+from pipeline.nightly import scratch
 from pipeline.nightly.scratch import Scratch
 from pipeline.nightly.workers import Outcome, Workers
 from pipeline.normal import seasonal
@@ -174,7 +175,7 @@ def noted(depot: Depot, file: str) -> Note | None:
     if not depot.exists(file):
         return None
     try:
-        values = state.load_arrays(depot, file)
+        values = packed.load(depot, file)
         return Note(frozenset(map(str, values["scene_ids"])), str(values["night"][0]), bool(values["settled"][0]))
     except (StateError, KeyError, IndexError) as err:
         log.warning("%s/%s: %s; the history is gathered again", depot, file, err)
@@ -202,7 +203,7 @@ def note(found: History, depot: Depot, file: str, *, night: date) -> History:
     first = before.night if before is not None and same else night.isoformat()
     settled = before is not None and same and (before.settled or first < night.isoformat())
     names = np.array(sorted(lost), dtype=np.str_)
-    state.save_arrays(depot, file, {"scene_ids": names, "night": np.array([first]), "settled": np.array([settled])})
+    packed.save(depot, file, {"scene_ids": names, "night": np.array([first]), "settled": np.array([settled])})
     return replace(found, waits=not settled)
 
 
@@ -254,7 +255,7 @@ def save_reference(kept: Kept, reference: inspect.Reference) -> None:
     """Write a reference: its file is whole or absent."""
     windows = np.array([(w.row, w.col, w.height, w.width) for w in reference.windows], np.int64)
     names = np.array(reference.scene_ids, dtype=np.str_)
-    state.save_arrays(kept.depot, kept.file, {"windows": windows, "median": reference.median, "scene_ids": names})
+    packed.save(kept.depot, kept.file, {"windows": windows, "median": reference.median, "scene_ids": names})
 
 
 def load_reference(kept: Kept) -> inspect.Reference:
@@ -264,6 +265,6 @@ def load_reference(kept: Kept) -> inspect.Reference:
         StateError: the file is missing or out of reach.
         DamagedError: it is broken.
     """
-    values = state.load_arrays(kept.depot, kept.file, remedy="the next night makes it again")
+    values = packed.load(kept.depot, kept.file, remedy="the next night makes it again")
     windows = tuple(Window(*(int(number) for number in row)) for row in values["windows"])
     return inspect.Reference(windows, values["median"], tuple(str(name) for name in values["scene_ids"]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import grid
+from pipeline import grid, packed
 from pipeline.alerts import detections, kinds, merge, record
 from pipeline.config import Profile
 from pipeline.depot import Folder
@@ -26,7 +26,6 @@ from pipeline.detect.detector import Detector
 from pipeline.detect.evidence import Evidence
 from pipeline.errors import StateError
 from pipeline.grid import Granule, Tile, Window
-from pipeline.nightly import state
 from pipeline.publish import packs
 from pipeline.schema import KINDS, MARK, Alert, Change, Detection
 from pipeline.sensors import BANDS
@@ -137,7 +136,7 @@ def _kept(folder: Path, window: Window, looks: int) -> dict[str, NDArray[Any]]:
         raise StateError(f"{folder}: its window {window.shape} is larger than a granule; {_REMEDY}")
     asked = _asked(window, looks)
     most_bytes = sum(_HEADER_BYTES + dtype.itemsize * math.prod(shape) for dtype, shape in asked.values())
-    kept = state.load_arrays(Folder(folder), "evidence.npz", foreign_bytes=most_bytes, remedy=_REMEDY)
+    kept = packed.load(Folder(folder), "evidence.npz", foreign_bytes=most_bytes, remedy=_REMEDY)
     lost = [name for name in (asked if looks else ("own", "marks")) if name not in kept]
     wrong = [name for name in kept if name != "marks" and (kept[name].dtype, kept[name].shape) != asked.get(name)]
     if lost or wrong or not _fit(kept["marks"], window):

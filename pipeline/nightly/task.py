@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import card
+from pipeline import packed
 from pipeline.config import Profile
 from pipeline.depot import Depot
 from pipeline.detect import change as detect_change
@@ -235,7 +236,7 @@ def load_layers(job: TileJob) -> Layers:
 
 def read_layers(depot: Depot, file: str, shape: tuple[int, int] | None = None) -> Layers:
     """Read what `save_layers` wrote; fitted to the (y, x) that the tile has now, if that is given."""
-    values = state.load_arrays(depot, file)
+    values = packed.load(depot, file)
     known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
     if _AWAY not in values:  # nothing is known against these looks
         known["weight"] = np.where(known["day"] > 0, known["weight"] | np.uint8(weight.AWAY), known["weight"])
@@ -266,7 +267,7 @@ def save_layers(depot: Depot, file: str, layers: Layers) -> None:
     arrays: dict[str, NDArray[Any]] = {
         field.name: getattr(part, field.name) for part in (layers.evidence, layers.latest) for field in fields(part)
     }
-    state.save_arrays(depot, file, arrays | {_AWAY: np.zeros(0, np.bool_)})
+    packed.save(depot, file, arrays | {_AWAY: np.zeros(0, np.bool_)})
 
 
 def _without(layers: Layers, days: tuple[date, ...]) -> Layers:

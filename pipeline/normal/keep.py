@@ -1,8 +1,8 @@
 """Normals kept, so that a night does not build them again.
 
 In: a depot, a key and a `Normal`. Out: the same `Normal`, bit for bit. Nothing kept here is needed: what is lost or
-broken is rebuilt from scenes. One `.npz` file each, not compressed: reflectance hardly shrinks, and reading is what
-every night does. The archive's own CRC-32 of every array tells a broken file.
+broken is rebuilt from scenes. One file of packed arrays each: of plain ones, on a simulated granule, it took 0.41 of the
+room and 1.5 times the CPU time to read, 0.06 s in place of 0.04 for a tile of 1024 px.
 """
 
 import json
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from pipeline import grid
+from pipeline import grid, packed
 from pipeline.depot import Depot
-from pipeline.errors import DamagedError, StateError
+from pipeline.errors import DamagedError
 from pipeline.schema import Normal
 
-FORMAT = 2
+FORMAT = 3
 _LAYERS = {
     "median": ("band", "y", "x"),
     "spread": ("band", "y", "x"),
@@ -41,8 +41,7 @@ def save(depot: Depot, key: str, normal: Normal) -> None:
         ValueError: the key cannot be a file name.
         WriteError: the disk is full, or the depot cannot be written to.
     """
-    with depot.writing(_name(key)) as handle:
-        np.savez(handle, meta=np.frombuffer(_meta(normal).encode(), np.uint8), **_arrays(normal))
+    packed.save(depot, _name(key), {"meta": np.frombuffer(_meta(normal).encode(), np.uint8)} | _arrays(normal))
 
 
 def load(depot: Depot, key: str) -> Normal | None:
@@ -60,17 +59,12 @@ def load(depot: Depot, key: str) -> Normal | None:
         DamagedError: it is broken, or of another version.
         ValueError: the key cannot be a file name.
     """
-    name = _name(key)
+    name, remedy = _name(key), "delete it; it is rebuilt"
+    values = packed.find(depot, name, remedy=remedy)
     try:
-        with depot.reading(name) as handle, np.load(handle, allow_pickle=False) as archive:
-            values = {name: archive[name] for name in archive.files}
-        return _normal(values)
-    except FileNotFoundError:
-        return None
-    except OSError as err:
-        raise StateError(f"{depot}/{name}: not readable ({err}); check the disk and its rights") from err
-    except (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as err:
-        raise DamagedError(f"{depot}/{name}: not readable ({err}); delete it; it is rebuilt") from err
+        return None if values is None else _normal(values)
+    except (ValueError, KeyError, TypeError) as err:
+        raise DamagedError(f"{depot}/{name}: not readable ({err}); {remedy}") from err
 
 
 def drop(depot: Depot, keys: Iterable[str]) -> None:
@@ -110,7 +104,7 @@ def any_kept(depot: Depot, keys: Iterable[str]) -> bool:
 def _name(key: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", key):
         raise ValueError(f"{key!r} cannot name a file; use letters, digits, '.', '_' and '-'")
-    return f"{key}.npz"
+    return f"{key}.arrays"
 
 
 def _meta(normal: Normal) -> str:

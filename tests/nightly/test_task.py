@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import packed
 from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.detect.weight import AWAY, BARER, IN_SEASON
-from pipeline.nightly import latest, state, task
+from pipeline.nightly import latest, task
 from pipeline.nightly.task import Layers
 
 SHAPE = (2, 3)
@@ -27,7 +28,7 @@ def test_read_layers_gives_what_was_saved(tmp_path: Path) -> None:
 
 def test_read_layers_of_a_version_that_told_nothing_of_clouds_puts_no_look_beside_them(tmp_path: Path) -> None:
     layers = planted(6 + IN_SEASON + BARER)
-    state.save_arrays(Folder(tmp_path), "t.arrays", asdict(layers.evidence) | asdict(layers.latest))
+    packed.save(Folder(tmp_path), "t.arrays", asdict(layers.evidence) | asdict(layers.latest))
     found = task.read_layers(Folder(tmp_path), "t.arrays").evidence
     assert np.array_equal(found.weight[-1], [[6 + IN_SEASON + BARER + AWAY, 0, 0]] * 2)
     assert not found.weight[:-1].any()

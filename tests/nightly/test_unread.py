@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from shapely.geometry import box
 
-from pipeline import grid
+from pipeline import grid, packed
 from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.errors import ReadError
@@ -37,14 +37,13 @@ def small(make_home: MakeHome, world: World) -> run.Home:
 def normals(place: run.Home) -> list[int]:
     """Pixels of each kept normal that have looks."""
     found = []
-    for path in sorted((place.state / AOI / "normals").glob("*_r*.npz")):
-        with np.load(path) as values:
-            found.append(int((values["count"] > 0).sum()))
+    for path in sorted((place.state / AOI / "normals").glob("*_r*.arrays")):
+        found.append(int((packed.load(Folder(path.parent), path.name)["count"] > 0).sum()))
     return found
 
 
 def normal_scenes(place: run.Home) -> list[str]:
-    (path,) = (place.state / AOI / "normals").glob("*_r*.npz")
+    (path,) = (place.state / AOI / "normals").glob("*_r*.arrays")
     normal = keep.load(Folder(path.parent), path.stem)
     assert normal is not None
     return list(normal.scene_ids)
@@ -194,7 +193,7 @@ def test_looks_wait_where_the_normal_is_gone_and_its_history_cannot_be_read(
 ) -> None:
     place = small(make_home, world)
     assert run.over(place, [world.nights[1]], local).exit_code == 0
-    for path in (place.state / AOI / "normals").glob("*_r*.npz"):
+    for path in (place.state / AOI / "normals").glob("*_r*.arrays"):
         path.unlink()
     with monkeypatch.context() as patched:
         patched.setattr(history, "gather", lambda *_, **__: history.History((), ()))

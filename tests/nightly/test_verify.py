@@ -13,10 +13,11 @@ import pytest
 import safetensors.torch
 
 from models import card, loading
+from pipeline import packed
 from pipeline.alerts import record
 from pipeline.depot import Folder
 from pipeline.errors import InputError
-from pipeline.nightly import run, state, verify
+from pipeline.nightly import run, verify
 from pipeline.nightly.verify import Verification
 from pipeline.publish import geojson, packs
 from tests.nightly.planted import World
@@ -173,14 +174,14 @@ def edit_raster(pack: Path, name: str) -> None:
 
 def edit_arrays(pack: Path, name: str, field: str) -> None:
     (path,) = pack.glob("*/evidence.npz")
-    arrays = state.load_arrays(Folder(path.parent), path.name)
+    arrays = packed.load(Folder(path.parent), path.name)
     arrays[name][field] += 1
     np.savez_compressed(path, **arrays)
 
 
 def test_marks_of_a_pack_that_was_written_before_they_told_of_clouds_are_made_again(out: Path, pack: Path) -> None:
     (path,) = pack.glob("*/evidence.npz")
-    kept = state.load_arrays(Folder(path.parent), path.name)
+    kept = packed.load(Folder(path.parent), path.name)
     names = [name for name in kept["marks"].dtype.names if name != "beside_cloud"]
     fields = [(name, kept["marks"].dtype[name]) for name in names]
     earlier = np.empty(len(kept["marks"]), np.dtype(fields))
@@ -195,7 +196,7 @@ def test_marks_of_a_pack_that_was_written_before_they_told_of_clouds_are_made_ag
 
 def test_arrays_that_do_not_fit_the_window_are_one_line_and_not_unpacked(out: Path, pack: Path) -> None:
     (path,) = pack.glob("*/evidence.npz")
-    kept = state.load_arrays(Folder(path.parent), path.name)
+    kept = packed.load(Folder(path.parent), path.name)
     beyond = kept["marks"].copy()
     beyond["row"][-1] += 20_000
     wrong: list[dict[str, Any]] = [
@@ -253,7 +254,7 @@ def test_facts_of_any_damage_are_one_line(out: Path, pack: Path) -> None:
 @pytest.mark.parametrize("name", ["before.z", "before.day", "1.z", "1.weight", "own", "marks"])
 def test_arrays_that_are_gone_are_one_line(out: Path, pack: Path, name: str) -> None:
     (path,) = pack.glob("*/evidence.npz")
-    kept = state.load_arrays(Folder(path.parent), path.name)
+    kept = packed.load(Folder(path.parent), path.name)
     del kept[name]
     np.savez_compressed(path, **kept)
     sealed_again(pack)

@@ -39,14 +39,14 @@ def test_save_load_any_normal_comes_back_exactly(tmp_path: Path) -> None:
 def test_save_same_normal_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         keep.save(Folder(tmp_path / name), KEY, normal())
-    first, second = sorted(tmp_path.rglob("*.npz"))
+    first, second = sorted(tmp_path.rglob("*.arrays"))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_save_again_replaces_and_leaves_nothing_aside(tmp_path: Path) -> None:
     keep.save(Folder(tmp_path), KEY, normal(0))
     keep.save(Folder(tmp_path), KEY, normal(1))
-    assert [path.name for path in tmp_path.iterdir()] == [f"{KEY}.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{KEY}.arrays"]
     loaded = keep.load(Folder(tmp_path), KEY)
     assert loaded is not None
     assert loaded.pixels.identical(normal(1).pixels)
@@ -65,17 +65,17 @@ def test_exists_saved_true(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", [0.01, 0.3, 0.6, 0.9])
 def test_load_one_byte_changed_names_file_and_remedy(tmp_path: Path, place: float) -> None:
     keep.save(Folder(tmp_path), KEY, normal())
-    path = tmp_path / f"{KEY}.npz"
+    path = tmp_path / f"{KEY}.arrays"
     content = bytearray(path.read_bytes())
     content[int(len(content) * place)] ^= 0x40
     path.write_bytes(content)
-    with pytest.raises(StateError, match=rf"{KEY}\.npz: not readable .*; delete it; it is rebuilt"):
+    with pytest.raises(StateError, match=rf"{KEY}\.arrays: not readable .*; delete it; it is rebuilt"):
         keep.load(Folder(tmp_path), KEY)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense", b"\x93NUMPY\x01\x00"])
 def test_load_not_an_archive_state_error(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / f"{KEY}.npz").write_bytes(content)
+    (tmp_path / f"{KEY}.arrays").write_bytes(content)
     with pytest.raises(StateError, match="it is rebuilt"):
         keep.load(Folder(tmp_path), KEY)
 
@@ -83,7 +83,7 @@ def test_load_not_an_archive_state_error(tmp_path: Path, content: bytes) -> None
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_load_cut_off_state_error(tmp_path: Path, share: float) -> None:
     keep.save(Folder(tmp_path), KEY, normal())
-    path = tmp_path / f"{KEY}.npz"
+    path = tmp_path / f"{KEY}.arrays"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(StateError, match="it is rebuilt"):
         keep.load(Folder(tmp_path), KEY)
