@@ -20,7 +20,7 @@ from pipeline.publish import rasters
 from pipeline.schema import Normal, Reason
 
 NAMES = ("change", "after", "seen")
-"""The rasters that change from night to night."""
+"""The rasters that may change from night to night."""
 
 
 def tonight(tile: Tile, known: Evidence, newest: Latest, as_of: date) -> dict[str, NDArray[Any]]:

@@ -1,7 +1,7 @@
 """The rasters of a night: change, before, after and seen as COGs, tile by tile; one of each per UTM zone.
 
-In: a night, and what its tasks have drawn. Out: files, and what `run.json` tells of those that stay the same for many
-nights. One tile is in memory at a time.
+In: a night, and what its tasks have drawn. Out: files, and what `run.json` tells of those that may stay the same:
+`before` until normals are refreshed, `change` and `after` until a look comes. One tile is in memory at a time.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pipeline import packed
 from pipeline.depot import Folder
 from pipeline.errors import StateError
 from pipeline.grid import Tile
@@ -24,7 +25,7 @@ from pipeline.publish import again, rasters
 from pipeline.schema import Normal
 
 log = logging.getLogger(__name__)
-BEFORE = "before"
+BEFORE, CHANGE, AFTER = "before", "change", "after"
 
 
 def write(
@@ -45,26 +46,27 @@ def write(
     Raises:
         WriteError: the disk is full, or the folder cannot be written to.
     """
-    made_of = _made_of(sources)
-    known = again.take(BEFORE, made_of, earlier, folder) if earlier and made_of else None
-    layers = {name: layer for name, layer in rasters.LAYERS.items() if known is None or name != BEFORE}
+    made_of = _made_of(sources, tiles)
+    taken = {name: earlier and again.take(name, what, earlier, folder) for name, what in made_of.items()}
+    known = {name: entry for name, entry in taken.items() if entry}
+    layers = {name: layer for name, layer in rasters.LAYERS.items() if name not in known}
     answered = {answer.tile.key for answer in sources.answers}
     with rasters.Mosaics(folder, layers, sources.plan.tiles) as target:
         for tile in sources.plan.tiles:
-            normal = _normal(sources, tile) if known is None or read.wants(tile) else None
+            normal = _normal(sources, tile) if BEFORE in layers or read.wants(tile) else None
             try:
                 ready = drawn.take(sources.desk.scratch, tile) if tile.key in answered else None
                 values = _values(sources, (tile, tiles.get(tile.key)), ready, read, normal)
             except StateError as err:  # the tile has failed for this tonight, and says so; here it is a gap
                 log.warning("%s", err)
                 values = {"seen": drawn.unseen(tile)}
-            if normal is not None and known is None:  # whatever became of the tile: it is not drawn again next night
+                made_of = {name: what for name, what in made_of.items() if name == BEFORE}
+            if normal is not None:  # whatever became of the tile: it is not drawn again next night
                 values = values | {BEFORE: drawn.before(tile, normal)}
-            for name, layer in values.items():
-                target.add(name, tile, layer)
-    if not made_of:
-        return {}
-    return {BEFORE: known or again.told(made_of, rasters.paths_of(folder, BEFORE))}
+            for name in layers:
+                if name in values:
+                    target.add(name, tile, values[name])
+    return {name: known.get(name) or again.told(made_of[name], rasters.paths_of(folder, name)) for name in made_of}
 
 
 def _values(
@@ -93,17 +95,20 @@ def _normal(sources: Sources, tile: Tile) -> Normal | None:
         return None
 
 
-def _made_of(sources: Sources) -> str:
-    """Fingerprint of all that `before.tif` depends on: the code, the tiles, and the content of their normals.
+def _made_of(sources: Sources, tiles: Mapping[str, str]) -> dict[str, str]:
+    """By raster, a fingerprint of all that it depends on: the code, the tiles, and the content of their arrays.
 
-    Empty where normals are in an object store: a fingerprint would cost as much as the raster, and a night in a bucket
+    Empty where arrays are in an object store: a fingerprint would cost as much as the raster, and a night in a bucket
     leaves no files here.
     """
-    store, plan = sources.desk.store.normals, sources.plan
-    if not isinstance(store, Folder):
-        return ""
-    digest = hashlib.sha256(json.dumps(packing.versions(), sort_keys=True).encode())
+    store, plan = sources.desk.store, sources.plan
+    normals, arrays = store.normals, store.arrays
+    if not (isinstance(normals, Folder) and isinstance(arrays, Folder)):
+        return {}
+    before = hashlib.sha256(json.dumps(packing.versions(), sort_keys=True).encode())
+    others = before.copy()
     for tile in plan.tiles:
-        key = task.normal_key(tile, plan.anchor, sources.desk.aoi.profile)
-        digest.update(f"\0{key}\0{keep.fingerprint(store, key)}\0".encode() + tile.area.wkb)
-    return digest.hexdigest()
+        key, file = task.normal_key(tile, plan.anchor, sources.desk.aoi.profile), tiles.get(tile.key)
+        before.update(f"\0{key}\0{keep.fingerprint(normals, key)}\0".encode() + tile.area.wkb)
+        others.update(f"\0{tile.key}\0{file and packed.fingerprint(arrays, file)}\0".encode() + tile.area.wkb)
+    return {BEFORE: before.hexdigest(), CHANGE: others.hexdigest(), AFTER: others.hexdigest()}

@@ -5,6 +5,7 @@ import os
 import shutil
 import tracemalloc
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from shapely import box
 
 from pipeline import grid
 from pipeline.depot import Depot
-from pipeline.errors import WriteError
+from pipeline.errors import StateError, WriteError
 from pipeline.nightly import drawn, run, task
 from pipeline.publish import rasters
 from tests.nightly.planted import World
@@ -50,6 +51,50 @@ def test_before_of_the_same_normals_is_the_file_of_the_night_before_and_else_mad
     [third] = nights(place, world, 2)
     assert (third / "before.tif").read_bytes() == content
     assert not os.path.samefile(second / "before.tif", third / "before.tif")
+
+
+def test_rasters_of_a_night_without_a_look_are_those_of_the_night_before_and_else_made_alike(
+    world: World, make_home: Callable[..., run.Home], local: run.Options
+) -> None:
+    place = make_home()
+    [first] = nights(place, world, 0)
+    quiet = [world.nights[0] + timedelta(days=days) for days in (1, 2)]
+    assert run.over(place, quiet, local).exit_code == 0
+    folders = [place.out / night.isoformat() / AOI for night in quiet]
+    for name in ("change.tif", "after.tif", "before.tif"):
+        assert all(os.path.samefile(first / name, folder / name) for folder in folders)
+    assert len({(folder / "seen.tif").read_bytes() for folder in (first, *folders)}) == 3  # a day more each
+    wanted = {name: (folders[1] / name).read_bytes() for name in ("change.tif", "after.tif")}
+    told = facts(folders[1])
+    shutil.rmtree(folders[0])
+    assert run.over(place, quiet[1:], local).exit_code == 0
+    assert not os.path.samefile(first / "change.tif", folders[1] / "change.tif")
+    assert {name: (folders[1] / name).read_bytes() for name in wanted} == wanted
+    assert facts(folders[1]) == told
+    [with_a_look] = nights(place, world, 1)
+    assert not os.path.samefile(folders[1] / "change.tif", with_a_look / "change.tif")
+    assert (with_a_look / "after.tif").read_bytes() != wanted["after.tif"]
+
+
+def test_gap_of_a_tile_that_cannot_be_read_is_not_taken_over_by_the_next_night(
+    world: World, make_home: Callable[..., run.Home], local: run.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, control = make_home(), make_home()
+    quiet = world.nights[0] + timedelta(days=1)
+
+    def once_out_of_reach(*_: object) -> None:
+        monkeypatch.undo()
+        raise StateError("out of reach for a moment")
+
+    nights(control, world, 0)
+    monkeypatch.setattr(drawn, "take", once_out_of_reach)
+    nights(place, world, 0)
+    for home in (place, control):
+        assert run.over(home, [quiet], local).exit_code == 0
+    gap, whole = (home.out / world.nights[0].isoformat() / AOI / "change.tif" for home in (place, control))
+    assert gap.read_bytes() != whole.read_bytes()
+    mended, same = (home.out / quiet.isoformat() / AOI / "change.tif" for home in (place, control))
+    assert mended.read_bytes() == same.read_bytes() == whole.read_bytes()
 
 
 def test_before_shows_a_tile_whose_first_night_failed_after_its_normal_was_kept(
