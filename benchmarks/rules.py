@@ -23,7 +23,7 @@ from pipeline.evaluate import replays, rules
 from pipeline.evaluate.replays import Planted, Score, TileLooks
 from pipeline.ledger import database
 from pipeline.ledger.nights import Books
-from pipeline.nightly import plan, run, task, watched
+from pipeline.nightly import plan, run, tilefile, watched
 from pipeline.simulate import scenes
 
 SERIES = Path(__file__).parents[2] / "shared" / "data" / "series"
@@ -154,7 +154,7 @@ def _replayed(place: run.Home, aoi: areas.Aoi, items: Path, first: date) -> dict
             left = Books(ledger, aoi.id).load(date.max, scenes_since=night)
         granules = left.granules
         for key, name in left.tiles.items():
-            evidence = task.read_layers(arrays, name).evidence
+            evidence = tilefile.read(arrays, name).evidence
             looks = known.setdefault(key, {})
             looks |= {int(day): _look(evidence, day) for day in np.unique(evidence.day) if day and day not in looks}
     values: dict[str, NDArray[Any]] = {"granules": np.array(granules)}

@@ -17,7 +17,7 @@ from shapely.geometry import box
 from pipeline import config, grid
 from pipeline.depot import Folder
 from pipeline.grid import Tile, Window
-from pipeline.nightly import drawn, state, task
+from pipeline.nightly import drawn, state, task, tilefile
 from pipeline.nightly.task import TileJob
 from pipeline.normal import keep
 from pipeline.publish import rasters
@@ -98,7 +98,7 @@ def measure(folder: Path) -> Figures:
 def _driver(job: TileJob, arrays: str, folder: Path) -> tuple[float, float]:
     """CPU seconds and megabytes of the rasters of one tile, as they are written when a night is published."""
     folder.mkdir()
-    known = task.read_layers(job.store.arrays, arrays)
+    known = tilefile.read(job.store.arrays, arrays)
     normal = keep.load(job.store.normals, task.normal_key(job.tile, job.anchor, job.profile))
     if normal is None:
         raise RuntimeError("the normal has not been kept")

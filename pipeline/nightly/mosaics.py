@@ -17,7 +17,7 @@ from pipeline import packed
 from pipeline.depot import Folder
 from pipeline.errors import StateError
 from pipeline.grid import Tile
-from pipeline.nightly import drawn, packing, readings, task
+from pipeline.nightly import drawn, packing, readings, task, tilefile
 from pipeline.nightly.packing import Sources
 from pipeline.nightly.readings import Readings
 from pipeline.normal import keep
@@ -81,7 +81,7 @@ def _values(
     if file is None:
         return {"seen": drawn.unseen(tile)}
     if ready is None or read.wants(tile):
-        layers = task.read_layers(sources.desk.store.arrays, file, tile.window.shape)
+        layers = tilefile.read(sources.desk.store.arrays, file, tile.window.shape)
         read.add(tile, layers, normal)
         ready = ready or drawn.tonight(tile, layers.evidence, layers.latest, sources.desk.as_of)
     return ready

@@ -10,7 +10,7 @@ from datetime import date
 from pipeline.config import Profile
 from pipeline.grid import Tile
 from pipeline.ledger.manifest import Manifest
-from pipeline.nightly import state, task
+from pipeline.nightly import state, task, tilefile
 from pipeline.nightly.measures import Measures
 from pipeline.nightly.timelines import Gathered
 from pipeline.normal import keep
@@ -35,7 +35,7 @@ class Readings:
         """Whether an alert lies on a tile."""
         return bool(self.measures.over(tile))
 
-    def add(self, tile: Tile, layers: task.Layers, normal: Normal | None) -> None:
+    def add(self, tile: Tile, layers: tilefile.Layers, normal: Normal | None) -> None:
         """Read one tile; for new alerts also what the night before had kept of it.
 
         Raises:
@@ -47,7 +47,7 @@ class Readings:
         known = {record["alert_id"] for record in self.before.alerts}
         new, file = [alert for alert in here if alert.alert_id not in known], self.before.tiles.get(tile.key)
         if new and file:
-            earlier = task.read_layers(self.store.arrays, file, tile.window.shape).latest
+            earlier = tilefile.read(self.store.arrays, file, tile.window.shape).latest
             self.measures.add(tile, earlier, normal, new, first=False)
 
 

@@ -7,33 +7,27 @@ machine but what the job names.
 import hashlib
 import logging
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import card
-from pipeline import packed
 from pipeline.config import Profile
 from pipeline.depot import Depot
 from pipeline.detect import change as detect_change
 from pipeline.detect import detector, evidence, marks, opinion, weight
-from pipeline.detect.evidence import Evidence
 from pipeline.errors import DamagedError, ReadError, StateError
 from pipeline.grid import Tile, Window
-from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch, state
-from pipeline.nightly.latest import Latest
+from pipeline.nightly import allocation, crops, drawn, grounds, latest, scratch, state, tilefile
 from pipeline.nightly.scratch import Scratch
 from pipeline.normal import composite, keep
 from pipeline.scenes import ahead, blocks, residual
 from pipeline.schema import Inspected, Look, Normal, Reason
 
 log = logging.getLogger(__name__)
-_AWAY = "away"
-"""Empty member of a tile's file: its weights tell of clouds. Those of earlier versions told nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +97,6 @@ class TileAnswer:
     """Blocks and bytes decoded, failed reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """The arrays of a tile that outlive the night."""
-
-    evidence: Evidence
-    latest: Latest
-
-
 def run(job: TileJob) -> TileAnswer:
     """Bring one tile up to date.
 
@@ -123,7 +109,7 @@ def run(job: TileJob) -> TileAnswer:
     network = detector.cached(job.model, on_gpu=job.profile.detect.on_gpu)
     normal = normal_for(job, around(job.tile, network.halo_px), blockstore)
     clock.lap("normal")
-    layers = _without(load_layers(job), job.again)
+    layers = tilefile.without(tilefile.left(job.store.arrays, job.before, job.tile.window.shape), job.again)
     before, spool = layers.evidence, crops.Spool(blockstore.folder / "spool" / job.tile.key, job.tile)
     owned = job.tile.owned()
     seen: dict[str, dict[str, int]] = {}
@@ -143,7 +129,7 @@ def run(job: TileJob) -> TileAnswer:
         found = detect_change.change(seen_look, normal.cropped(inner), job.tile, detector=network, trust=trust)
         clock.lap("network")
         spool.add(seen_look.cropped(job.tile.window.grown(network.halo_px)), found)
-        layers = Layers(
+        layers = tilefile.Layers(
             evidence.add(layers.evidence, found, job.profile.evidence),
             latest.added(layers.latest, core),
         )
@@ -151,7 +137,7 @@ def run(job: TileJob) -> TileAnswer:
     new = state.arrays_name(job.tile.key, job.as_of, job.attempt)
     name = new if job.new or not job.before else job.before
     if name != job.before:
-        save_layers(job.store.arrays, name, layers)
+        tilefile.save(job.store.arrays, name, layers)
     if isinstance(job.scratch, Path):
         drawn.put(job.scratch, job.tile, drawn.tonight(job.tile, layers.evidence, layers.latest, job.as_of))
     clock.lap("save")
@@ -226,63 +212,12 @@ def normal_key(tile: Tile, anchor: date, profile: Profile) -> str:
     return f"{tile.key}_{anchor.isoformat()}_{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
 
 
-def load_layers(job: TileJob) -> Layers:
-    """What earlier nights left for the tile, or empty layers."""
-    shape = job.tile.window.shape
-    if not job.before:
-        return Layers(evidence.empty(shape), latest.never(shape))
-    return read_layers(job.store.arrays, job.before, shape)
-
-
-def read_layers(depot: Depot, file: str, shape: tuple[int, int] | None = None) -> Layers:
-    """Read what `save_layers` wrote; fitted to the (y, x) that the tile has now, if that is given."""
-    values = packed.load(depot, file)
-    known, newest = ({field.name: values[field.name] for field in fields(part)} for part in (Evidence, Latest))
-    if _AWAY not in values:  # nothing is known against these looks
-        known["weight"] = np.where(known["day"] > 0, known["weight"] | np.uint8(weight.AWAY), known["weight"])
-    left = Layers(Evidence(**known), Latest(**newest))
-    return fitted(left, shape) if shape else left
-
-
-def fitted(layers: Layers, shape: tuple[int, int]) -> Layers:
-    """Layers of a tile that has grown or shrunk with the outline of its AOI: what is new knows nothing yet.
-
-    Args:
-        layers: of a tile with the same first row and column.
-        shape: (y, x) of the tile as it is now.
-    """
-    if layers.evidence.day.shape[1:] == shape:
-        return layers
-    new = Layers(evidence.empty(shape), latest.never(shape))
-    for old, part in ((layers.evidence, new.evidence), (layers.latest, new.latest)):
-        for field in fields(part):
-            source, target = getattr(old, field.name), getattr(part, field.name)
-            height, width = (min(pair) for pair in zip(source.shape[-2:], shape, strict=True))
-            target[..., :height, :width] = source[..., :height, :width]
-    return new
-
-
-def save_layers(depot: Depot, file: str, layers: Layers) -> None:
-    """Write a tile's arrays: the file is whole or absent."""
-    arrays: dict[str, NDArray[Any]] = {
-        field.name: getattr(part, field.name) for part in (layers.evidence, layers.latest) for field in fields(part)
-    }
-    packed.save(depot, file, arrays | {_AWAY: np.zeros(0, np.bool_)})
-
-
-def _without(layers: Layers, days: tuple[date, ...]) -> Layers:
-    for day in days:
-        known = evidence.without(layers.evidence, day)
-        layers = Layers(known, latest.without(layers.latest, day, known.day[-1]))
-    return layers
-
-
-def _blind(layers: Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
+def _blind(layers: tilefile.Layers, owned: NDArray[np.bool_], job: TileJob) -> tuple[int, int]:
     oldest = evidence.to_day(job.as_of) - job.profile.blind_after_days
     return int((owned & (layers.latest.after_day.astype(np.int32) < oldest)).sum()), int(owned.sum())
 
 
-def _clear_days(layers: Layers, owned: NDArray[np.bool_]) -> dict[str, int]:
+def _clear_days(layers: tilefile.Layers, owned: NDArray[np.bool_]) -> dict[str, int]:
     days, counts = np.unique(layers.latest.after_day[owned], return_counts=True)
     return {
         evidence.from_day(int(day)).isoformat() if day else "": int(count)

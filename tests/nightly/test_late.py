@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.ledger import database, tables
-from pipeline.nightly import run, task
+from pipeline.nightly import run, tilefile
 from tests.nightly.planted import World, left, with_absolute_hrefs
 
 
@@ -58,7 +58,7 @@ def test_d4_d6_late_scene_is_picked_up_and_a_reprocessed_one_replaces_what_was_u
         read = {row["scene_id"] for row in of_day[day]}
         assert {each.night.isoformat() for each in looks if each.scene_id in read} == expected
     for name in left(place).tiles.values():  # read twice, but one look
-        days = task.read_layers(place.store("planted-world").arrays, name).evidence.day
+        days = tilefile.read(place.store("planted-world").arrays, name).evidence.day
         assert (np.diff(days.astype(int), axis=0)[days[1:] > 0] > 0).all()
     for row in of_day[first]:  # the older processing is known, and the one that is used now is remembered as such
         names = {each.item_id for each in items if each.scene == row["id"]}

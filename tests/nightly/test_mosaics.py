@@ -15,7 +15,7 @@ from shapely import box
 from pipeline import grid
 from pipeline.depot import Depot
 from pipeline.errors import StateError, WriteError
-from pipeline.nightly import drawn, run, task
+from pipeline.nightly import drawn, run, tilefile
 from pipeline.publish import rasters
 from tests.nightly.planted import World
 
@@ -100,9 +100,9 @@ def test_gap_of_a_tile_that_cannot_be_read_is_not_taken_over_by_the_next_night(
 def test_before_shows_a_tile_whose_first_night_failed_after_its_normal_was_kept(
     world: World, make_home: Callable[..., run.Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, refused = task.save_layers, list[str]()
+    save, refused = tilefile.save, list[str]()
 
-    def once_full(depot: Depot, file: str, layers: task.Layers) -> None:
+    def once_full(depot: Depot, file: str, layers: tilefile.Layers) -> None:
         if not refused:
             refused.append(file)
             raise WriteError("full for a moment")
@@ -110,7 +110,7 @@ def test_before_shows_a_tile_whose_first_night_failed_after_its_normal_was_kept(
 
     place, control = make_home(), make_home()
     with monkeypatch.context() as patched:
-        patched.setattr(task, "save_layers", once_full)
+        patched.setattr(tilefile, "save", once_full)
         assert run.nightly(place, world.nights[0], run.Options(catalog=str(world.items), workers=0)).exit_code == 1
     nights(control, world, 0)
     [found], [wanted] = nights(place, world, 1), nights(control, world, 1)

@@ -11,7 +11,7 @@ from shapely.affinity import scale
 from shapely.geometry import mapping, shape
 
 from pipeline.detect import evidence
-from pipeline.nightly import latest, run, task
+from pipeline.nightly import latest, run, tilefile
 from tests.nightly.planted import World
 
 
@@ -57,14 +57,14 @@ def test_tiles_of_another_size_lose_no_night(
 
 
 def test_fitted_keeps_what_both_sizes_share_and_knows_nothing_of_the_rest() -> None:
-    left = task.Layers(evidence.empty((4, 6)), latest.never((4, 6)))
+    left = tilefile.Layers(evidence.empty((4, 6)), latest.never((4, 6)))
     left.evidence.day[:] = 7
     left.latest.after[:] = 9
-    found = task.fitted(left, (5, 3))
+    found = tilefile.fitted(left, (5, 3))
     assert found.evidence.day.shape[1:] == found.latest.after.shape[1:] == (5, 3)
     assert (found.evidence.day[:, :4] == 7).all()
     assert (found.latest.after[:, :4] == 9).all()
     empty = evidence.empty((1, 3))
     assert np.array_equal(found.evidence.day[:, 4:], empty.day)
     assert np.array_equal(found.evidence.z[:, 4:], empty.z)
-    assert task.fitted(left, (4, 6)) is left
+    assert tilefile.fitted(left, (4, 6)) is left

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 
 from pipeline import config
-from pipeline.nightly import run, task
+from pipeline.nightly import run, tilefile
 from pipeline.normal import seasonal
 from tests.nightly.planted import World, left
 
@@ -40,7 +40,7 @@ def arrays(place: run.Home) -> dict[str, dict[str, bytes]]:
     store = place.store("planted-world").arrays
     found = {}
     for key, name in left(place).tiles.items():
-        layers = task.read_layers(store, name)
+        layers = tilefile.read(store, name)
         parts = (layers.evidence, layers.latest)
         found[key] = {f: getattr(part, f).tobytes() for part in parts for f in part.__dataclass_fields__}
     return found

@@ -16,7 +16,7 @@ from pipeline import grid, packed
 from pipeline.depot import Folder
 from pipeline.detect import evidence
 from pipeline.errors import ReadError
-from pipeline.nightly import history, jobs, run, status, task
+from pipeline.nightly import history, jobs, run, status, task, tilefile
 from pipeline.nightly.state import Manifest
 from pipeline.normal import keep
 from pipeline.schema import Inspected, Look, Reason, Scene, Shift
@@ -50,7 +50,7 @@ def normal_scenes(place: run.Home) -> list[str]:
 
 
 def days_of_looks(place: run.Home) -> set[str]:
-    layers = [task.read_layers(place.store(AOI).arrays, file) for file in left(place).tiles.values()]
+    layers = [tilefile.read(place.store(AOI).arrays, file) for file in left(place).tiles.values()]
     return {str(evidence.from_day(day)) for item in layers for day in np.unique(item.evidence.day) if day}
 
 
