@@ -60,7 +60,7 @@ def _listed(material: Material, folder: Path) -> list[Line]:
 
 
 def lines(material: Material, folder: Path, *, workers: int = 2) -> Iterator[Line]:
-    """A first evening, which builds the normal, and the night of the new scene."""
+    """A first evening, which builds the normal, the night of the new scene, and one without."""
     place = _home(material, folder / "home")
     options = run.Options(catalog=str(material.folder / "items.json"), workers=workers)
     eve = demo.FIRST_NIGHT - timedelta(days=1)
@@ -90,6 +90,9 @@ def lines(material: Material, folder: Path, *, workers: int = 2) -> Iterator[Lin
     before = f"{first.worker_gb:.2f} GB; all together {first.peak_gb:.2f} GB; disk {first.scratch_gb:.2f} GB"
     yield bars.fact("9", "the same while the normal is built", before, bar="<= 2 GB", met=first.worker_gb <= 2)
     yield bars.fact("", "kept for the next night", f"{night.state_gb:.2f} GB")
+    quiet = _night(place, demo.FIRST_NIGHT + timedelta(days=1), options)
+    value = f"{quiet.wall_s:.1f} s wall, {quiet.cpu_s:.0f} s of CPU"
+    yield bars.fact("", "the night after, on which no scene was new", value)
 
 
 def _home(material: Material, folder: Path) -> run.Home:

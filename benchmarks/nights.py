@@ -67,7 +67,7 @@ def lines(*, quick: bool) -> Iterator[Line]:
     older = whole + last - first
     note = (
         f"by sums: a task with one look on its second night, and by how much its evidence costs more later ({last:.2f} "
-        f"against {first:.2f} s; {late.disk_mb:.1f} and {early.disk_mb:.1f} MB on disk)"
+        f"against {first:.2f} s; {late.disk_mb:.1f} and {early.disk_mb:.1f} MB on disk); whole nights: docs/evidence.md"
     )
     what, ratio = f"task of a tile, night {late.number} / night {early.number}", f"{older / whole:.2f}"
     yield Line("9", what, f"{older:.2f} s cpu", f"{whole:.2f} s cpu", ratio, "<= 1.1 x", older <= 1.1 * whole, note)
