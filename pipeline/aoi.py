@@ -16,7 +16,7 @@ from pyproj import Geod
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from pipeline import config, grid
+from pipeline import config, disk, grid
 from pipeline.config import Model, Profile
 from pipeline.errors import ConfigError
 
@@ -78,14 +78,17 @@ def read(path: Path) -> bytes:
     """What stands in a file.
 
     Raises:
-        ConfigError: the file is missing or cannot be read.
+        ConfigError: the file is missing, empty or cannot be read.
     """
     try:
-        return path.read_bytes()
+        found = disk.content(path)
     except FileNotFoundError as err:
         raise ConfigError(f"{path}: no such file; give the path of a GeoJSON file") from err
     except OSError as err:
         raise ConfigError(f"{path}: not readable as GeoJSON: {err}; save it again as GeoJSON") from err
+    if not found:
+        raise ConfigError(f"{path}: is empty; save it again as GeoJSON")
+    return found
 
 
 def load(path: Path, configs: Path, *, content: bytes | None = None) -> Aoi:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline import disk
 from pipeline.errors import ConfigError
 
 PATCH_PX = 256
@@ -338,7 +339,7 @@ def load_catalogs(path: Path) -> dict[str, Catalog]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        return tomllib.loads(disk.content(path).decode("utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as err:
         near = sorted(p.stem for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
         raise ConfigError(f"{path}: no such file; there are: {', '.join(near) or 'none'}") from err

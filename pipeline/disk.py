@@ -1,6 +1,6 @@
-"""Writing: files that are whole or absent, and what the system says about a full disk in one line.
+"""Writing: files that are whole or absent, and what the system says about a full disk in one line. Reading: at once.
 
-In: paths. Out: files. Knows nothing of what is in them.
+In: paths. Out: files, and what stands in them. Knows nothing of what is in them.
 """
 
 import os
@@ -57,6 +57,22 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+
+def content(path: Path) -> bytes:
+    """What stands in a file; nothing in a pipe that nobody writes to, in place of waiting for ever.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb", opener=_without_waiting) as handle:
+        return handle.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(handle, True)  # whoever writes to it is waited for
+    return handle
 
 
 def flush_folder(folder: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,20 @@ def test_load_overrides_laid_over_the_profile(tmp_path: Path) -> None:
     loaded = aoi.load(path, CONFIGS)
     assert loaded.profile.normal.gap_days == 60
     assert not loaded.enabled
+
+
+def test_load_all_a_pipe_that_nobody_writes_to_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    written(tmp_path, feature())
+    os.mkfifo(tmp_path / "pipe.geojson")
+    with pytest.raises(ConfigError, match=r"pipe\.geojson: is empty; save it again as GeoJSON"):
+        aoi.load_all(tmp_path, CONFIGS)
+
+
+def test_load_all_a_socket_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "s.geojson"))
+        with pytest.raises(ConfigError, match=r"s\.geojson: not readable as GeoJSON: .*; save it again"):
+            aoi.load_all(tmp_path, CONFIGS)
 
 
 def test_load_height_values_dropped(tmp_path: Path) -> None:
