@@ -4,8 +4,10 @@ In: two rasters, or a folder of pairs. Out: `change.tif` and `alerts.geojson` fo
 anything that does not fit, naming the file and the remedy.
 """
 
+import itertools
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,6 +36,7 @@ from pipeline.sensors import SENTINEL2
 log = logging.getLogger(__name__)
 
 CHANGE = "change.tif"
+_IMAGE = re.compile(r"(before|after)\.tiff?", re.IGNORECASE)
 
 _SAME_PIXEL_M, _SAME_PLACE_M = 1e-6, 1e-3
 """Programs write rounded numbers: so little is no other grid, over 10980 pixels either."""
@@ -121,22 +124,34 @@ def detect(before: Path, after: Path, out: Path, options: PairOptions) -> PairRe
 def detect_folder(pairs: Path, out: Path, options: PairOptions) -> tuple[PairReport, ...]:
     """Find change in every `pairs/<id>/{before,after}.tif`; a pair that fails, or lacks one of them, is recorded.
 
+    The names may also end with `.tiff`, and be in capitals.
+
     Raises:
         RasterError: the folder holds no pair.
     """
-    folders = sorted({path.parent for name in ("before", "after") for path in pairs.glob(f"*/{name}.tif")})
+    images = sorted(path for path in pairs.glob("*/*") if _IMAGE.fullmatch(path.name))
+    folders = [(folder, tuple(found)) for folder, found in itertools.groupby(images, key=lambda path: path.parent)]
     if not folders:
         raise RasterError(f"{pairs}: holds no <id>/before.tif and <id>/after.tif; name a folder of pairs")
     reports = []
     with progress("pairs", len(folders)) as advance:
-        for folder in folders:
+        for folder, found in folders:
             try:
-                report = detect(folder / "before.tif", folder / "after.tif", out / folder.name, options)
+                before, after = (_image(folder, name, found) for name in ("before", "after"))
+                report = detect(before, after, out / folder.name, options)
             except RasterError as err:
                 log.error("%s", err)
                 report = PairReport(folder.name, {}, 0.0, str(err))
             reports.append(advance(report))
     return tuple(reports)
+
+
+def _image(folder: Path, name: str, images: Sequence[Path]) -> Path:
+    """The one of that name; where it is missing, as it should be called."""
+    found = [path for path in images if path.stem.lower() == name]
+    if len(found) > 1:
+        raise RasterError(f"{found[1]}: lies beside {found[0].name}; move one of them away")
+    return found[0] if found else folder / f"{name}.tif"
 
 
 def count_kinds(alerts: Sequence[Alert]) -> dict[str, int]:
@@ -155,6 +170,8 @@ def read(path: Path, names: tuple[str, ...]) -> Raster:
     Raises:
         RasterError: the file cannot be read, lacks a band, or has another type or pixel size.
     """
+    if path.is_fifo():  # GDAL would wait for ever
+        raise RasterError(f"{path}: is a pipe; give the path of a GeoTIFF")
     try:
         with rasterio.open(path) as source:
             if names and len(names) != source.count:

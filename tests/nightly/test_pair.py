@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -214,6 +215,12 @@ def test_detect_into_the_current_folder_bears_its_name(
     assert [feature["properties"]["aoi"] for feature in features] == ["found"]
 
 
+def test_detect_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(RasterError, match=r"a\.tif: is a pipe; give the path of a GeoTIFF"):
+        pair.read(tmp_path / "a.tif", ())
+
+
 @pytest.mark.parametrize("content", [b"", b"no raster", b"II*\x00\x08\x00"])
 def test_detect_broken_file_names_it(write: Write, tmp_path: Path, content: bytes) -> None:
     broken = tmp_path / "broken.tif"
@@ -240,6 +247,21 @@ def test_detect_folder_half_a_pair_is_recorded_whichever_half_it_is(write: Write
     assert (first.name, second.name) == ("p1", "p2")
     assert f"{tmp_path}/pairs/p1/after.tif: not readable" in first.error
     assert f"{tmp_path}/pairs/p2/before.tif: not readable" in second.error
+
+
+def test_detect_folder_other_endings_of_the_names_of_geotiffs_count(write: Write, tmp_path: Path) -> None:
+    for name, ending in (("p1", "tiff"), ("p2", "TIF")):
+        write(f"pairs/{name}/before.{ending}", forest(1))
+        write(f"pairs/{name}/after.{ending}", cleared(forest(2)))
+    reports = pair.detect_folder(tmp_path / "pairs", tmp_path / "out", OPTIONS)
+    assert [(report.name, report.alerts) for report in reports] == [("p1", {"clearing": 1}), ("p2", {"clearing": 1})]
+
+
+def test_detect_folder_two_images_of_one_name_are_told(write: Write, tmp_path: Path) -> None:
+    for name in ("before.tif", "after.tif", "after.tiff"):
+        write(f"pairs/p1/{name}", forest(1))
+    (report,) = pair.detect_folder(tmp_path / "pairs", tmp_path / "out", OPTIONS)
+    assert report.error == f"{tmp_path}/pairs/p1/after.tiff: lies beside after.tif; move one of them away"
 
 
 def test_detect_folder_without_pairs_is_refused(tmp_path: Path) -> None:
