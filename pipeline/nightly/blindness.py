@@ -22,10 +22,14 @@ from pipeline.ledger.nights import Books
 from pipeline.ledger.overpasses import Seen
 from pipeline.nightly import deliver
 from pipeline.nightly.deliver import Night
+from pipeline.schema import Reason
 
 CLOUD, NO_SCENE, REFUSED, FAILED, WAITING = "cloud", "no scene", "refused scene", "failed read", "waiting scene"
-"""Why a place was not seen; `waiting`: there were too few earlier scenes to compare with."""
-_WHY = {"used": CLOUD, "refused": REFUSED, "failed": FAILED, "partly": FAILED, "waiting": WAITING}
+NO_DATA, SNOW = "no data", "snow"
+"""Why a place was not seen; `waiting`: too few earlier scenes to compare with; `no data`: it lay beside the swath."""
+_WHY = {"refused": REFUSED, "failed": FAILED, "partly": FAILED, "waiting": WAITING}
+_MISSED = {Reason.NODATA.name.lower(): NO_DATA, Reason.SNOW.name.lower(): SNOW}
+"""What is not named here is cloud, its shadow, or what shines like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +164,24 @@ def _reasons(facts: Facts, clear_on: date | None) -> dict[str, int]:
     start = facts.as_of - timedelta(days=facts.aoi.profile.search.window_days)
     after = max(start, clear_on + timedelta(days=1)) if clear_on else start
     later = {scene.scene_id for scene in as_seen(facts.ledger) if scene.day >= after}
-    why = Counter(_WHY[entry["state"]] for scene_id, entry in facts.ledger.items() if scene_id in later)
+    why = Counter(_why(entry) for scene_id, entry in facts.ledger.items() if scene_id in later)
+    del why[""]
     missed = len(overpasses.missing(facts.seen, after, facts.as_of - overpasses.LATE))
     if missed:
         why[NO_SCENE] = missed
     return dict(sorted(why.items()))
+
+
+def _why(entry: Mapping[str, Any]) -> str:
+    """Why a scene did not see the AOI; empty for one that missed nothing of its part of it."""
+    if entry["state"] in _WHY:
+        return _WHY[entry["state"]]
+    if "missed" not in entry:  # a ledger of an earlier version does not tell
+        return CLOUD
+    pixels: Counter[str] = Counter()
+    for reason, count in entry["missed"].items():
+        pixels[_MISSED.get(reason, CLOUD)] += count
+    return max(sorted(pixels), key=pixels.__getitem__, default="")
 
 
 def _blind_alarm(facts: Facts, found: Outlook) -> tuple[Alarm, ...]:

@@ -1,9 +1,10 @@
 """Jobs: what each tile of a night is asked, and what its outcome says of the scenes that it was to read.
 
 In: a desk, its plan and what the night before left; later the outcomes. Out: one `TileJob` a tile, and the ledger with
-the reads that failed. Runs no job and reads no pixel.
+the reads that failed and what the others missed. Runs no job and reads no pixel.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,9 @@ from pipeline.nightly.plan import Desk, Plan
 from pipeline.nightly.task import TileAnswer, TileJob
 from pipeline.nightly.workers import Outcome
 from pipeline.scenes import blocks
-from pipeline.schema import Inspected
+from pipeline.schema import Inspected, Reason
+
+_CLEAR = Reason.CLEAR.name.lower()
 
 
 def make(desk: Desk, tonight: Plan, before: state.Manifest, *, attempt: int, weights: Path) -> list[TileJob]:
@@ -66,22 +69,40 @@ def _scenes_for(tile: Tile, tonight: Plan, before: state.Manifest) -> tuple[Insp
     """Tonight's scenes; of those that are tried again, only the tiles that had failed, unless the day is forgotten."""
     chosen = []
     for inspected in tonight.new.get(tile.granule, ()):
-        earlier = before.ledger.get(inspected.scene.scene_id, {}).get("failed_tiles")
-        forgotten = (tile.granule, inspected.scene.sensed.date()) in tonight.again
-        if earlier is None or forgotten or tile.key in earlier:
+        earlier = _tried_again(inspected, tonight, before)
+        if earlier is None or tile.key in earlier:
             chosen.append(inspected)
     return tuple(chosen)
 
 
-def with_failures(tonight: Plan, outcomes: Sequence[Outcome[TileJob, TileAnswer]]) -> dict[str, dict[str, Any]]:
-    """The ledger, with tiles whose read failed: these are tried again on the next nights."""
+def _tried_again(inspected: Inspected, tonight: Plan, before: state.Manifest) -> Sequence[str] | None:
+    """The tiles on which a scene had failed, where tonight goes on with it; None where it is looked at as a whole."""
+    scene = inspected.scene
+    if (scene.granule, scene.sensed.date()) in tonight.again:
+        return None
+    return before.ledger.get(scene.scene_id, {}).get("failed_tiles")
+
+
+def with_outcomes(
+    tonight: Plan, before: state.Manifest, outcomes: Sequence[Outcome[TileJob, TileAnswer]]
+) -> dict[str, dict[str, Any]]:
+    """The ledger, with tiles whose read failed, which are tried again on the next nights, and what a scene missed."""
     ledger = {key: {k: v for k, v in entry.items() if k != "failed_tiles"} for key, entry in tonight.ledger.items()}
+    missed: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         for inspected in outcome.job.new:
             key = inspected.scene.scene_id
+            if key not in missed:
+                earlier = _tried_again(inspected, tonight, before)
+                missed[key] = Counter(before.ledger[key].get("missed", {}) if earlier is not None else {})
             if outcome.result is None or key in outcome.result.unread:
                 ledger[key].setdefault("failed_tiles", []).append(outcome.job.tile.key)
                 ledger[key]["state"] = "partly"
+            else:
+                seen = outcome.result.seen.get(key, {})
+                missed[key].update({reason: pixels for reason, pixels in seen.items() if reason != _CLEAR})
+    for key, pixels in missed.items():
+        ledger[key]["missed"] = dict(sorted(pixels.items()))
     return ledger
 
 

@@ -321,7 +321,7 @@ def _one(place: Home, desk: Desk, books: Books) -> AoiReport:
     failed = tuple(f"tile {o.job.tile.key}: {o.error}" for o in outcomes if o.result is None)
     if asked and not answers:
         return AoiReport(desk.aoi.id, desk.as_of, f"all {len(asked)} tiles failed; the first: {failed[0]}", failed)
-    ledger = jobs.with_failures(tonight, outcomes)
+    ledger = jobs.with_outcomes(tonight, before, outcomes)
     parts = failed + jobs.unread(ledger, desk.as_of) + tonight.failures
     night = deliver.Night(
         desk=desk,

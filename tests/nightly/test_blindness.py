@@ -80,6 +80,24 @@ def test_outlook_blind_for_longer_than_allowed_alarms_with_every_reason(facts: F
     )
 
 
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [
+        ({"cloud": 40, "nodata": 100, "shadow": 50}, {"no data": 1}),
+        ({"cloud": 60, "nodata": 100, "residual_cloud": 50}, {"cloud": 1}),
+        ({"snow": 3, "cloud": 2}, {"snow": 1}),
+        ({}, {}),
+    ],
+)
+def test_outlook_a_scene_counts_as_what_most_of_the_aoi_missed_of_it(
+    facts: Facts, missed: dict[str, int], expected: dict[str, int]
+) -> None:
+    """It may have missed nothing of its part: another granule is the blind one."""
+    ledger = {"s": entry(2, "used") | {"missed": missed}}
+    seen = blindness.outlook(later(facts, ledger, clear_days={"t": {"2026-03-29": 100}}))
+    assert seen.why_blind == expected
+
+
 def test_outlook_one_day_less_does_not_alarm(facts: Facts) -> None:
     clear = {"t": {"2026-03-11": 100}}
     assert blindness.outlook(replace(facts, clear_days=clear)).alarms == ()

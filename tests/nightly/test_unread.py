@@ -175,6 +175,30 @@ def test_scene_that_failed_on_some_tiles_is_read_on_all_where_its_day_is_forgott
         assert [jobs._scenes_for(tile, tonight, before) for tile in tiles] == expected
 
 
+def test_what_a_scene_missed_is_added_up_over_the_nights_that_read_it() -> None:
+    """A tile that could not be read tells nothing of it; its retry adds to what the others have told."""
+    granule = grid.granule("44QLH")
+    tiles = [grid.Tile(granule, grid.Window(0, col, 256, 256), box(0, 0, 1, 1)) for col in (0, 256)]
+    scene = Scene("B", "", granule, datetime(2022, 3, 1, 5, tzinfo=UTC), None, None, None, (), ("B",))
+    judged = Inspected(scene, (), Shift(0.0, 0.0, False, ""))
+
+    def outcome(tile: grid.Tile, seen: dict[str, int], *unread: str) -> Any:
+        answer = SimpleNamespace(seen={"B": seen}, unread=frozenset(unread))
+        return SimpleNamespace(job=SimpleNamespace(tile=tile, new=(judged,)), result=answer)
+
+    def night(before: Manifest, outcomes: list[Any], again: frozenset[Any] = frozenset()) -> Manifest:
+        tonight: Any = SimpleNamespace(again=again, ledger={"B": {"state": "used"}})
+        return Manifest(ledger=jobs.with_outcomes(tonight, before, outcomes))
+
+    torn = outcome(tiles[1], {"failed": 9, "cloud": 1}, "B")
+    first = night(Manifest(), [outcome(tiles[0], {"clear": 3, "cloud": 7}), torn])
+    assert first.ledger["B"] == {"state": "partly", "failed_tiles": [tiles[1].key], "missed": {"cloud": 7}}
+    whole = outcome(tiles[1], {"nodata": 6, "cloud": 4})
+    assert night(first, [whole]).ledger["B"] == {"state": "used", "missed": {"cloud": 11, "nodata": 6}}
+    forgotten = night(first, [whole], frozenset({(granule, date(2022, 3, 1))}))
+    assert forgotten.ledger["B"]["missed"] == {"cloud": 4, "nodata": 6}
+
+
 def test_note_that_is_broken_lets_the_history_be_gathered_again(
     world: World, make_home: MakeHome, local: run.Options
 ) -> None:
@@ -305,6 +329,7 @@ def test_scene_that_is_clouded_over_is_a_look_that_saw_cloud(
     assert report.exit_code == 0
     entries = [entry for entry in left(place).ledger.values() if entry["sensed"].startswith(str(world.nights[3]))]
     assert [entry["state"] for entry in entries] == ["used"]
+    assert max(entries[0]["missed"], key=entries[0]["missed"].__getitem__) == "cloud"
     with rasterio.open(place.out / "latest" / AOI / "seen.tif") as seen:
         ages, reasons = seen.read(1), seen.read(2)
     told = json.loads(_run_json(place).read_text())
