@@ -180,6 +180,19 @@ class Bucket:
             where = f"{self} at {self.endpoint}" if self.endpoint else str(self)
             raise ConfigError(f"{source}: {where}: {err.strerror or err}; {remedy}") from err
 
+    def answers(self) -> bool:
+        """Whether files can be asked for with the credentials at hand; the store is asked only briefly."""
+        import obstore
+
+        try:
+            with self._told(""):
+                obstore.head(self.client(patient=False), self.key(_PROBE))
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
     def key(self, name: str) -> str:
         """The name within the bucket."""
         return f"{self.prefix}/{name}".strip("/")

@@ -182,3 +182,15 @@ def test_parsed_takes_slashes_off_the_prefix(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     assert bucket.parsed("s3://ab.c/x/y/") == Bucket("ab.c", "x/y", "", "us-east-1")
     assert str(bucket.parsed("s3://ab.c")) == "s3://ab.c"
+
+
+def test_answers_only_where_the_store_is_and_to_the_right_keys(
+    store: objectstore.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = store.place()
+    assert place.answers()
+    assert not replace(place, endpoint="http://127.0.0.1:1").answers()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert not place.answers()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert not place.answers()

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 
 from pipeline import grid
 from pipeline.aoi import Aoi, area_km2
-from pipeline.depot import Folder
 from pipeline.ledger import database, health, overpasses
 from pipeline.ledger.database import Database
 from pipeline.ledger.health import Failure
@@ -17,7 +16,6 @@ from pipeline.ledger.nights import Books
 from pipeline.ledger.overpasses import Overpass
 from pipeline.nightly import blindness, run, watched
 from pipeline.nightly.run import Home
-from pipeline.nightly.state import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +88,27 @@ def read(place: Home, as_of: date, aois: Sequence[str]) -> Status:
 
     Raises:
         ConfigError: an AOI, its profile, a name or the database's URL is wrong, or the database knows no night of what
-            lies in the state folder.
-        StateError: the database cannot be read.
+            lies in the state.
+        StateError: the database, or the object store of the state, cannot be read.
     """
     chosen = watched.aois(place.aois, place.configs, aois)
     if not database.begun(place.ledger):
-        for item in chosen:
-            Store(Folder(place.state / item.id)).refuse_lost_ledger(place.ledger)
+        _refuse_lost_ledger(place, chosen, place.ledger)
         return Status(as_of, tuple(AoiStatus(item.id, None) for item in chosen))
     with database.opened(place.ledger) as ledger:
-        for item in chosen:
-            if Books(ledger, item.id).last() is None:
-                Store(Folder(place.state / item.id)).refuse_lost_ledger(ledger.shown)
+        _refuse_lost_ledger(place, [item for item in chosen if Books(ledger, item.id).last() is None], ledger.shown)
         return Status(as_of, tuple(_of(item, as_of, ledger) for item in chosen))
+
+
+def _refuse_lost_ledger(place: Home, nightless: Sequence[Aoi], ledger: str) -> None:
+    """Look into the state of AOIs of which the ledger knows no night; into a bucket only where it can be reached.
+
+    Whoever only asks how things stand before the first night needs no keys of the store.
+    """
+    if nightless and place.state_bucket and not place.state_bucket.answers():
+        return
+    for item in nightless:
+        place.store(item.id).refuse_lost_ledger(ledger)
 
 
 def _of(item: Aoi, as_of: date, ledger: Database) -> AoiStatus:

@@ -121,6 +121,20 @@ def test_verify_and_status_read_from_the_object_store(world: World, remote: Remo
     assert world.nights[0].isoformat() in shown.output
 
 
+def test_status_tells_a_lost_ledger_and_needs_no_keys_before_the_first_night(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = remote.make()
+    where = ["status", "--home", str(home.folder)]
+    with home.store(AOI).depot.writing("committed"):
+        pass
+    told = refused(where)
+    assert f"nights.db: knows no night of what lies in {remote.place}/state/{AOI}; restore the ledger" in told
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    shown = CliRunner().invoke(cli.app, where)
+    assert (shown.exit_code, "none yet" in shown.output) == (0, True)
+
+
 def test_verdict_in_a_geopackage_that_an_analyst_has_put_back_counts_on_the_next_night(
     world: World, remote: Remote, store: objectstore.Server, local: run.Options, tmp_path: Path
 ) -> None:
