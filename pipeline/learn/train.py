@@ -6,9 +6,7 @@ machine. Lightning drives the loop, on a GPU where there is one.
 """
 
 import csv
-import json
 import logging
-import pickle
 import sys
 import warnings
 from collections.abc import Iterator
@@ -30,17 +28,13 @@ from models import inputs, loading, registry
 from models.card import ModelCard, Normalisation
 from pipeline import disk
 from pipeline.errors import ConfigError
-from pipeline.learn import certificate, grounds, store
+from pipeline.learn import certificate, grounds, store, taking_up
 from pipeline.learn.grounds import Ground
 from pipeline.learn.settings import Net, Settings, Split, read_settings, simulated
 from pipeline.learn.store import Report, Stored
 from pipeline.sensors import BANDS
 
-CURVES, CHECKPOINT, SETTINGS = "curves.csv", "last.ckpt", "settings.json"
-
-_WHERE_IT_RUNS = {"data": {"root", "workers", "test_chips"}, "fit": {"threads", "workers", "accelerator"}}
-"""Settings that a run may be taken up with otherwise."""
-
+CURVES = "curves.csv"
 _COARSE_AT = inputs.coarse_indices(BANDS, certificate.COARSE)
 _AVERAGED_SHARE = 0.05  # the weights that ship are a running average over about this share of all steps
 _NORMALISING_CHIPS = 200
@@ -104,7 +98,7 @@ def train(
     if settings.fit.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         raise ConfigError(f"{config}: fit.accelerator: no GPU that torch can use is here; write auto or cpu")
     places = [_places(split, config, settings) for split in ("train", "valid")]
-    _begin(out, settings, resume=resume)
+    taking_up.begin(out, settings, resume=resume)
     with disk.writing(out):
         return _trained(settings, config, places, out, resume=resume, report=report)
 
@@ -115,56 +109,11 @@ def finished(config: Path, out: Path, *, instead: Instead) -> ModelCard | None:
     Raises:
         ConfigError: it was made with other settings.
     """
-    _compare(out, instead.applied(read_settings(config)))
+    taking_up.compare(out, instead.applied(read_settings(config)))
     try:
         return loading.load(out)[0]
     except (OSError, ValueError):
         return None
-
-
-def _begin(out: Path, settings: Settings, *, resume: bool) -> None:
-    """Note what a run is made with; without `resume`, what an earlier one left goes: no later one takes it up."""
-    if resume:
-        _compare(out, settings)
-        _check_checkpoint(out / CHECKPOINT)
-    with disk.writing(out, ConfigError):
-        out.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            for name in (loading.CARD, CHECKPOINT):
-                (out / name).unlink(missing_ok=True)
-    with disk.whole(out / SETTINGS) as file:
-        file.write(json.dumps(_noted(settings), indent=1).encode() + b"\n")
-
-
-def _noted(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json", exclude=_WHERE_IT_RUNS)
-
-
-def _compare(out: Path, settings: Settings) -> None:
-    """ConfigError if an earlier run there was made with other settings; what has no note of them is not known."""
-    try:
-        was = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    changed = []
-    for part, now in _noted(settings).items():
-        if isinstance(now, dict) and isinstance(was.get(part), dict):
-            changed += [f"{part}.{key}" for key in now if was[part].get(key) != now[key]]
-        elif was.get(part) != now:
-            changed.append(part)
-    if changed:
-        raise ConfigError(
-            f"{out}: was begun with another {', '.join(changed)}; give what it was begun with, leave --resume away to "
-            "begin anew, or name another folder with --out"
-        )
-
-
-def _check_checkpoint(path: Path) -> None:
-    try:
-        if path.exists():
-            torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as err:
-        raise ConfigError(f"{path}: not readable; delete it to begin this seed anew") from err
 
 
 def _trained(
@@ -183,7 +132,7 @@ def _trained(
     loaders = [_loader(learned, settings, fresh=True), _loader(judged, settings, fresh=False)]
     _quiet()
     trainer = _trainer(settings, out, steps=len(loaders[0]))
-    last = out / CHECKPOINT
+    last = out / taking_up.CHECKPOINT
     start = last if resume and last.exists() else None
     trainer.fit(task, loaders[0], loaders[1], ckpt_path=start, weights_only=True)
 
@@ -336,7 +285,10 @@ def _trainer(settings: Settings, out: Path, *, steps: int) -> lightning.Trainer:
     followers: list[Callback] = [
         _Averaged(multi_avg_fn=average),
         ModelCheckpoint(
-            dirpath=out, filename=Path(CHECKPOINT).stem, save_on_train_epoch_end=True, enable_version_counter=False
+            dirpath=out,
+            filename=Path(taking_up.CHECKPOINT).stem,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
         ),
     ]
     on_terminal = sys.stderr.isatty()
@@ -347,6 +299,7 @@ def _trainer(settings: Settings, out: Path, *, steps: int) -> lightning.Trainer:
         gradient_clip_val=1.0,
         deterministic="warn",
         num_sanity_val_steps=0,
+        plugins=[taking_up.WholeCheckpoints()],
         callbacks=[*followers, *([RichProgressBar()] if on_terminal else [])],
         enable_progress_bar=on_terminal,
         enable_model_summary=False,

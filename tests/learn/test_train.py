@@ -1,6 +1,7 @@
 import csv
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from affine import Affine
 from models import inputs, loading, registry, runtime, siamese
 from pipeline.detect.detector import Detector
 from pipeline.errors import ConfigError
-from pipeline.learn import settings, train
+from pipeline.learn import settings, taking_up, train
 from pipeline.learn.train import Instead
 from pipeline.sensors import BANDS
 
@@ -140,12 +141,19 @@ def test_train_begun_anew_and_stopped_leaves_nothing_of_the_run_before(
         assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
-def test_train_damaged_checkpoint_is_a_config_error(tiny: Path, tmp_path: Path) -> None:
+def test_train_damaged_checkpoint_is_a_config_error(trained: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    for content in (b"", b"garbage"):
-        (tmp_path / "run" / train.CHECKPOINT).write_bytes(content)
+    for content in (b"", b"garbage", (trained / taking_up.CHECKPOINT).read_bytes()[:-100]):
+        (tmp_path / "run" / taking_up.CHECKPOINT).write_bytes(content)
         with pytest.raises(ConfigError, match=r"last\.ckpt: not readable; delete it"):
             train.train(tiny, tmp_path / "run", resume=True, report=_silent)
+
+
+def test_train_needs_no_folder_of_temporary_files(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be full, or lie on another file system, from which a checkpoint would be copied and not renamed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    train.train(tiny, tmp_path / "run", instead=Instead(epochs=1), report=_silent)
+    assert (tmp_path / "run" / taking_up.CHECKPOINT).stat().st_size > 0
 
 
 @pytest.mark.slow
