@@ -49,6 +49,9 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where results and state of the replay go.", callback=options.on_disk)
     ] = None,
+    database: Annotated[
+        str, typer.Option("--database", help="Empty database for its ledger. Default: a file in its state.")
+    ] = "",
     scheduler: options.Scheduler = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -61,7 +64,7 @@ def replay(
 
     start, end = options.as_date(first, "--from"), options.as_past_date(last, "--to")
     folder = out or home / "out" / f"replay_{start}_{end}"
-    place = run.Home(home, folder, folder / "state")
+    place = run.Home(home, folder, folder / "state", database=database)
     report = run.replay(place, start, end, run.Options(tuple(dict.fromkeys(aoi or ())), catalog, scheduler, workers))
     _print_nights(report, as_json=as_json)
     raise typer.Exit(report.exit_code)

@@ -181,17 +181,23 @@ def replay(place: Home, first: date, last: date, options: Options) -> Report:
     """Run the nights from `first` to `last`, each as it would have been.
 
     Args:
-        place: its state must be apart from the live one.
+        place: its state must be apart from the live one; so must its ledger, which a nightly run may take over.
         first: first night.
         last: last night, included.
         options: as for a night.
 
     Raises:
-        InputError: something that the user gave is wrong.
+        InputError: something that the user gave is wrong, or the ledger knows nights whose arrays are not in the state.
     """
     if last < first:
         raise ConfigError(f"--to {last} is before --from {first}; give the earlier date first")
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    named = watched.aois(place.aois, place.configs, options.aois)
+    if database.begun(place.ledger):
+        with database.opened(place.ledger) as books:
+            for item in named:
+                if Books(books, item.id).last() is not None:
+                    place.store(item.id).refuse_others_ledger(books.shown)
     return over(place, days, options)
 
 

@@ -70,6 +70,18 @@ class Store:
                 f"verdicts, move {self.depot} away"
             )
 
+    def refuse_others_ledger(self, ledger: str) -> None:
+        """Raise ConfigError where no night was committed: to be asked when the ledger knows of one.
+
+        Args:
+            ledger: URL of it, for the message.
+        """
+        if not self.depot.exists(COMMITTED):
+            raise ConfigError(
+                f"{ledger}: knows nights whose arrays do not lie in {self.depot}; name an empty database, or the --out "
+                "of the replay that filled it"
+            )
+
     def sweep(self, before: Manifest, after: Manifest) -> None:
         """Drop arrays that neither night names, normals of earlier periods, and crops; note that a night is committed.
 

@@ -1,7 +1,9 @@
 """Replays without look-ahead: late scenes, better revisions, any night twice."""
 
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from typer.testing import CliRunner
 
-from pipeline import config
+from pipeline import cli, config
+from pipeline.errors import ConfigError
 from pipeline.nightly import run, tilefile
 from pipeline.normal import seasonal
+from tests import postgres
 from tests.nightly.planted import World, left
 
 MakeHome = Callable[..., run.Home]
@@ -140,3 +145,37 @@ def test_replay_twice_and_without_later_items_gives_the_same_bytes(
 
 def until(item: dict[str, Any], day: date) -> bool:
     return bool(item["properties"]["datetime"][:10] <= day.isoformat())
+
+
+@pytest.mark.slow
+def test_replay_into_postgresql_is_where_the_nights_go_on(
+    world: World, watched: run.Home, make_home: MakeHome, local: run.Options, tmp_path: Path
+) -> None:
+    """What is lost of a deployment is made again, and the next night is none the wiser."""
+    missing = postgres.missing()
+    if missing and not os.environ.get("CI"):
+        pytest.skip(missing)
+    with postgres.running(tmp_path) as server:
+        live = replace(make_home(), database=server.empty_database())
+        past = replace(live, out=tmp_path / "past", state=tmp_path / "past" / "state")
+        for night in world.nights[:2]:
+            assert run.replay(past, night, night, local).exit_code == 0
+        assert not list(past.state.glob("*.db*"))
+        with pytest.raises(ConfigError, match=r"knows nights whose arrays do not lie in .*other.*an empty database"):
+            run.replay(replace(past, state=tmp_path / "other"), world.nights[1], world.nights[1], local)
+        assert not (tmp_path / "other").exists()
+        past.state.rename(live.state)
+        assert run.nightly(live, world.nights[2], local).exit_code == 0
+        assert arrays(live).keys() == arrays(watched).keys()
+    expected = watched.out / world.nights[2].isoformat() / "planted-world" / "alerts.geojson"
+    assert (live.out / "latest" / "planted-world" / "alerts.geojson").read_bytes() == expected.read_bytes()
+
+
+def test_replay_names_the_database_of_its_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = []
+    monkeypatch.setattr(run, "replay", lambda place, *_: said.append(place.ledger) or run.Report(()))
+    command = ["replay", "--from", "2026-03-01", "--to", "2026-03-02", "--home", str(tmp_path)]
+    monkeypatch.setenv("VANWATCH_DATABASE", "postgresql://live@127.0.0.1/live")
+    for more in ([], ["--database", "postgresql://v@127.0.0.1/past"]):
+        assert CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "past"), *more]).exit_code == 0
+    assert said == [f"sqlite:///{tmp_path}/past/state/vanwatch.db", "postgresql://v@127.0.0.1/past"]
