@@ -18,7 +18,7 @@ from pipeline.publish import columns, geojson, land, overview, series, styles, t
 from pipeline.publish.blind import REASONS
 from pipeline.publish.geopackage import Area
 from pipeline.publish.pictures import Chip
-from pipeline.publish.qgis import Shown
+from pipeline.publish.qgis import Shown, chip_name
 from pipeline.publish.series import Point
 from pipeline.publish.surroundings import Rated
 from pipeline.schema import KINDS, MAY_BE, Alert, Reason, Status
@@ -28,6 +28,8 @@ _BROWSER = "https://browser.dataspace.copernicus.eu/"
 _WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
 _BLIND = 20
 """So many blind places are listed."""
+CARDS = 300
+"""So many alerts, the most urgent, have a card with pictures and time series (some 40 kB); the others have a line."""
 _LOST = {Reason.RESIDUAL_CLOUD.name.lower(): REASONS[Reason.RESIDUAL_CLOUD]}
 CAUTIONS = {
     "season": "The normal was built from other seasons: leaves that fall may look like a change.",
@@ -67,12 +69,14 @@ def write(folder: Path, found: Found) -> None:
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
     """
-    cards = _cards(found)
-    picture = overview.draw(folder, found.area, found.shown, [(card["number"], card["alert"]) for card in cards])
+    ranked, known = _ranked(found), {alert.alert_id for alert in found.before}
+    lines = [_line(number, alert, found, new=alert.alert_id not in known) for number, alert in ranked]
+    picture = overview.draw(folder, found.area, found.shown, ranked)
     text = texts.render(
         "report.html",
         found=found,
-        cards=cards,
+        cards=[_card(line, found) for line in lines[:CARDS]],
+        lines=lines[CARDS:],
         map=picture,
         roles={role: title for role, title in land.TITLES.items() if any(one["role"] == role for one in picture.land)},
         health=_health(found.run),
@@ -92,31 +96,37 @@ def _land_css() -> str:
     return "".join(f".land .{role}, .swatch.{role} {{ --mark: {colour}; }}\n" for role, colour in land.COLOURS.items())
 
 
-def _cards(found: Found) -> list[dict[str, Any]]:
-    """Open alerts, the most urgent first."""
-    known = {alert.alert_id for alert in found.before}
+def _ranked(found: Found) -> list[tuple[int, Alert]]:
+    """Open alerts with their numbers, the most urgent first."""
     shown = [alert for alert in found.alerts if alert.alert_id in found.rated]
     ranked = sorted(shown, key=lambda alert: (-found.rated[alert.alert_id].priority.score, alert.alert_id))
-    return [
-        _card(number, alert, found, new=alert.alert_id not in known) for number, alert in enumerate(ranked, start=1)
-    ]
+    return list(enumerate(ranked, start=1))
 
 
-def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, Any]:
-    shape = geojson.neat(alert.detection.geometry)
+def _line(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, Any]:
+    """What a list tells of an alert."""
     rated = found.rated[alert.alert_id]
-    values = columns.values(alert, shape, rated.extra)
-    chip = found.shown.chips[alert.alert_id]
-    points = found.points.get(alert.alert_id, ())
-    measured = {one.day: one for one in alert.measured}
+    values = columns.values(alert, geojson.neat(alert.detection.geometry), rated.extra)
     return {
         "number": number,
         "alert": alert,
         "new": new,
         "values": values,
-        "rank": rated.priority,
         "priority": columns.whole(rated.priority.score),
         "confidence": columns.percent(values["confidence"]),
+        "decimal": f"{values['lat']:.5f}, {values['lon']:.5f}",
+        "pictures": {name: chip_name(alert.alert_id, name, "true") for name in ("before", "after")},
+    }
+
+
+def _card(line: dict[str, Any], found: Found) -> dict[str, Any]:
+    """What a card tells beyond a line."""
+    alert, values = line["alert"], line["values"]
+    chip = found.shown.chips[alert.alert_id]
+    points = found.points.get(alert.alert_id, ())
+    measured = {one.day: one for one in alert.measured}
+    return line | {
+        "rank": found.rated[alert.alert_id].priority,
         "kinds": [(kind, columns.percent(values[f"p_{kind}"] or 0.0)) for kind in KINDS],
         "chips": {key: _data(data) for key, data in chip.pixels.items()},
         "whole": chip.whole,
@@ -125,7 +135,6 @@ def _card(number: int, alert: Alert, found: Found, *, new: bool) -> dict[str, An
         "series": series.draw(points, _unseen(found, alert, points), alert.detection.first_seen, _told(alert, points)),
         "index": _index(alert, points, _unseen(found, alert, points)),
         "points": [(point, measured.get(point.day)) for point in points],
-        "decimal": f"{values['lat']:.5f}, {values['lon']:.5f}",
         "dms": f"{dms(values['lat'], 'NS')} {dms(values['lon'], 'EW')}",
         "links": {
             "first seen": browser_link(values["lat"], values["lon"], alert.detection.first_seen),

@@ -243,6 +243,33 @@ def test_print_shows_before_beside_after_and_no_controls(page: Page) -> None:
 
 
 @needs_browser
+def test_many_alerts_the_most_urgent_have_cards_and_the_others_lines_that_say_where_their_pictures_are(
+    browser: Browser, trouble: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "CARDS", 1)
+    planted.write_rasters(tmp_path)
+    report.write(tmp_path, planted.found(tmp_path))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    watch(page, trouble)
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.locator("ul.counts li").first.inner_text() == "3 open alerts"
+    assert page.locator(".card").count() == 1
+    assert page.locator("#more").inner_text() == "2 alerts more, less urgent"
+    lines = page.locator(".row")
+    assert [line.locator("td").first.inner_text() for line in lines.all()] == ["2", "3"]
+    for link in page.locator(".row a").all():
+        assert (tmp_path / str(link.get_attribute("href"))).stat().st_size > 0
+    assert page.locator(".row a").count() == 4
+    for pin in page.locator(".map a.focus").all():
+        assert page.locator(str(pin.get_attribute("href"))).count() == 1
+    page.get_by_label("only what is new").check()
+    assert page.locator(".row:visible").count() == 1
+    assert "of 3 shown" in page.locator(".filter output").inner_text()
+    page.close()
+    assert trouble == []
+
+
+@needs_browser
 def test_print_puts_no_card_on_two_pages(page: Page) -> None:
     page.set_viewport_size({"width": 740, "height": 980})  # Letter within margins of 1 cm
     page.emulate_media(media="print")

@@ -34,7 +34,7 @@ function sift() {
   const kinds = new Set([...filter.querySelectorAll("[name=kind]:checked")].map((box) => box.value));
   const possible = filter.querySelector("[name=status]").checked;
   const fresh = filter.querySelector("[name=new]").checked;
-  const cards = [...document.querySelectorAll(".card")];
+  const cards = [...document.querySelectorAll(".card, .row")];
   for (const card of cards) {
     const { kind, status } = card.dataset;
     card.hidden = !kinds.has(kind) || (status === "possible" && !possible) || (fresh && !card.dataset.new);
