@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import config
+from pipeline.detect.weight import more_cautious
 from pipeline.schema import KINDS, Change
 
 EPOCH = date(1970, 1, 1)
@@ -36,7 +37,7 @@ class Evidence:
     odds: NDArray[np.int8]
     """(slot, kind, y, x) int8: log-odds of each kind in `STEP`."""
     weight: NDArray[np.uint8]
-    """(slot, y, x) uint8: how far the look could be trusted, in the code of `weight`: the smaller, the less."""
+    """(slot, y, x) uint8: how far the look could be trusted, in the code of `weight`."""
     z: NDArray[np.int8]
     """(slot, y, x) int8: classical score in `Z_STEP`; `UNKNOWN_Z` where the look showed nothing at all."""
 
@@ -152,10 +153,10 @@ def _inserted(old: Evidence, look: Evidence, where: NDArray[np.bool_]) -> Eviden
     columns, fresh = _columns(old, where), _columns(look, where)
     same = columns.day == fresh.day
     merged = Evidence(
-        *(
-            np.where(same if a.ndim == 2 else same[:, None], np.minimum(a, b), a)
-            for a, b in zip(_parts(columns), _parts(fresh), strict=True)
-        )
+        day=columns.day,
+        odds=np.where(same[:, None], np.minimum(columns.odds, fresh.odds), columns.odds),
+        weight=np.where(same, more_cautious(columns.weight, fresh.weight), columns.weight),
+        z=np.where(same, np.minimum(columns.z, fresh.z), columns.z),
     )
     known = same.any(axis=0)
     fresh = replace(fresh, day=np.where(known, np.uint16(0), fresh.day))  # an older day than any: it drops out

@@ -62,8 +62,8 @@ def weight(
         trust: (y, x) 0 to 1 on the window: the third opinion on its clouds; None where nobody was asked.
 
     Returns:
-        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON`, `BARER` and `AWAY`. The smaller of two is
-        the more cautious in what counts most. Where the look or the normal sees nothing the sixteenths are 1.
+        (y, x) uint8 on the window: sixteenths, 1 to 16, and `IN_SEASON`, `BARER` and `AWAY`. Where the look or
+        the normal sees nothing the sixteenths are 1.
 
     Raises:
         ValueError: the look does not reach far enough.
@@ -88,6 +88,12 @@ def weight(
     told[~as_before] += np.uint8(BARER)
     told[near >= _AWAY_SHARE] += np.uint8(AWAY)
     return told
+
+
+def more_cautious(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The code of two looks that count as one: the smaller weight, and only the marks that both bear."""
+    lesser: NDArray[np.uint8] = np.minimum(one % IN_SEASON, other % IN_SEASON)
+    return lesser + (one & other & np.uint8(IN_SEASON | BARER | AWAY))
 
 
 def _edges(reason: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -75,6 +75,15 @@ def test_add_two_looks_of_a_day_keep_the_more_cautious_values() -> None:
     assert (known.z[-1] * evidence.Z_STEP == 3).all()
 
 
+def test_add_two_looks_of_a_day_keep_the_smaller_weight_and_the_marks_of_both() -> None:
+    """Beside clouds, whatever the other one says, and as little trusted as the worse."""
+    doubtful, trusted = change(on(0), 0.9, weight=1, facts=AWAY), change(on(0), 0.9, weight=16, facts=IN_SEASON + BARER)
+    for items in ((doubtful, trusted), (trusted, doubtful)):
+        assert (added(*items).weight[-1] == 1).all()
+    half = change(on(0), 0.9, weight=12, facts=AWAY + IN_SEASON)
+    assert (added(half, trusted).weight[-1] == IN_SEASON + 12).all()
+
+
 def test_add_unseen_pixels_keep_what_they_had() -> None:
     hole = np.full((3, 2, 3), 0.9, np.float32)
     hole[:, 1, 2] = np.nan

@@ -33,7 +33,8 @@ def slowly(items: list[Change], kind: int, y: int, x: int) -> tuple[float, int, 
         odds = max(-RULES.look_bound, round(float(np.log(value / (1 - value))) * 16) / 16)
         day, weight = item.sensed.date(), int(item.weight[y, x])
         other = by_day.get(day, (odds, weight))
-        by_day[day] = (min(odds, other[0]), min(weight, other[1]))
+        both = sum(mark for mark in (32, 64, 128) if weight & mark and other[1] & mark)
+        by_day[day] = (min(odds, other[0]), min(weight % 32, other[1] % 32) + both)
     total, hits, shown, before, away = RULES.prior, 0, [], None, False
     days = sorted(by_day)[-evidence.SLOTS :]
     for day in days:
