@@ -16,7 +16,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from rasterio._err import CPLE_BaseError  # what rasterio.shutil lets through; no public module has it
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 
 from pipeline.errors import WriteError
@@ -38,6 +38,8 @@ class Layer:
     """One per band."""
     scale: float = 1.0
     """Value of one digital number."""
+    colours: tuple[ColorInterp, ...] = ()
+    """What each band is shown as; empty for what is no picture."""
 
 
 def create(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, transform: Affine) -> Any:
@@ -63,6 +65,8 @@ def create(path: Path, layer: Layer, shape: tuple[int, ...], *, epsg: int, trans
     target.descriptions = layer.descriptions
     target.scales = (layer.scale,) * len(layer.descriptions)
     target.offsets = (0.0,) * len(layer.descriptions)
+    if layer.colours:
+        target.colorinterp = layer.colours
     return target
 
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window as FileWindow
 
 from pipeline.grid import RESOLUTION_M, Tile
@@ -30,8 +31,11 @@ _MARK = ".part.tif"
 OUTSIDE, NEVER = 65535, 65534
 """Values of `seen.tif`: outside the AOI, and never seen clearly."""
 CHANGE = Layer("float32", math.nan, KINDS)
-PIXELS = Layer("uint16", 0, BANDS, scale=1e-4)
-"""`before.tif` and `after.tif`."""
+_SHOWN_AS = {"B02": ColorInterp.blue, "B03": ColorInterp.green, "B04": ColorInterp.red}
+PIXELS = Layer(
+    "uint16", 0, BANDS, scale=1e-4, colours=tuple(_SHOWN_AS.get(band, ColorInterp.undefined) for band in BANDS)
+)
+"""`before.tif` and `after.tif`; shown in true colour by programs that are given the files alone."""
 SEEN = Layer("uint16", OUTSIDE, ("days since the last clear look", "why the latest look saw nothing"))
 LAYERS = {"change": CHANGE, "before": PIXELS, "after": PIXELS, "seen": SEEN}
 """The rasters of a night."""

@@ -163,6 +163,20 @@ def test_mosaics_nothing_known_small_file_of_nodata(tmp_path: Path) -> None:
         assert not after.read(1).any()
 
 
+def test_mosaics_pixels_are_shown_in_true_colour_by_whoever_is_given_the_file_alone(tmp_path: Path) -> None:
+    with rasters.Mosaics(tmp_path, rasters.LAYERS, grid.tiles_over(PLACE, tile_px=1024)):
+        pass
+    for name in ("before", "after"):
+        with rasterio.open(tmp_path / f"{name}.tif") as source:
+            shown = {colour.name: band for band, colour in zip(source.descriptions, source.colorinterp, strict=True)}
+        assert {colour: shown[colour] for colour in ("red", "green", "blue")} == {
+            "red": "B04",
+            "green": "B03",
+            "blue": "B02",
+        }
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["after.tif", "before.tif", "change.tif", "seen.tif"]
+
+
 def test_mosaics_error_inside_nothing_left(tmp_path: Path) -> None:
     tiles = grid.tiles_over(PLACE, tile_px=1024)
     with (
