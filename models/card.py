@@ -28,9 +28,9 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Part(BaseModel):
-    """Base of the card and its parts: frozen, no unknown keys, no silent conversions."""
+    """Base of the card and its parts: frozen, no unknown keys, no silent conversions, finite numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Network(Part):
@@ -108,7 +108,7 @@ class ModelCard(Part):
     normalisation: Normalisation
     stride: int = Field(ge=1)
     """Windows start and end at multiples of this."""
-    halo_px: int = Field(ge=0)
+    halo_px: int = Field(ge=0, le=1024)
     """A pixel's answer depends on nothing further away than this."""
     patch_px: int = Field(ge=1)
     """Side of the cells the network is run on, without the halo."""

@@ -38,7 +38,8 @@ def load(folder: Path) -> tuple[ModelCard, nn.Module]:
     try:
         network.load_state_dict(safetensors.torch.load(content))
     except (SafetensorError, RuntimeError) as err:
-        raise ValueError(f"{folder / WEIGHTS}: does not fit network {card.network.name!r}: {err}") from err
+        why = " ".join(str(err).split())[:200]  # torch names every layer
+        raise ValueError(f"{folder / WEIGHTS}: does not fit network {card.network.name!r}: {why}") from err
     return card, siamese.fold(network.eval())
 
 

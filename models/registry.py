@@ -39,4 +39,5 @@ def build(name: str, parameters: dict[str, Any]) -> nn.Module:
     try:
         return NETWORKS[name](**parameters)
     except (TypeError, KeyError, RuntimeError) as err:  # RuntimeError: torch, timm; KeyError: an encoder's name
-        raise ValueError(f"network {name!r} does not take these parameters: {err}") from err
+        why = str(err).splitlines()[0][:200] if str(err) else type(err).__name__
+        raise ValueError(f"network {name!r} does not take these parameters: {why}") from err

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import inputs
 from models.card import WEIGHTS, ModelCard, read_content
 
 ONNX = "network.onnx"
@@ -105,18 +106,35 @@ def of_folder(folder: Path, card: ModelCard, *, on_gpu: bool = False) -> Run:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: files are not those of the card, or do not fit the network; a GPU is asked for and not here.
+        ValueError: files are not those of the card, do not fit the network, or answer otherwise than the card says; a GPU
+            is asked for and not here.
     """
     if on_gpu:
         from models import loading
 
-        return of_torch(loading.load(folder)[1], device=gpu(), half=True)
+        return _tried(of_torch(loading.load(folder)[1], device=gpu(), half=True), folder / WEIGHTS, card)
     if card.onnx_sha256:
         read_content(folder / WEIGHTS, sha256=card.sha256)  # what runs bears the name of these weights
-        return of_onnx(folder / ONNX, sha256=card.onnx_sha256)
+        return _tried(of_onnx(folder / ONNX, sha256=card.onnx_sha256), folder / ONNX, card)
     from models import loading  # torch: seconds of imports
 
-    return of_torch(loading.load(folder)[1])
+    return _tried(of_torch(loading.load(folder)[1]), folder / WEIGHTS, card)
+
+
+def _tried(run: Run, path: Path, card: ModelCard) -> Run:
+    """The network, if it answers on one empty cell as its card says: the files may be another model's."""
+    side = card.patch_px + 2 * card.halo_px
+    date = np.zeros((1, inputs.channels(card), side, side), np.float32)
+    try:
+        logits = middle(run(date, date), card.patch_px)
+    except Exception as err:  # onnxruntime and torch have no common class of errors
+        why = " ".join(str(err).split())[:200]
+        raise ValueError(f"{path}: does not take what its card says: {why}; fetch the model again, whole") from err
+    if logits.shape != (1, len(card.kinds), card.patch_px, card.patch_px) or not np.isfinite(logits).all():
+        raise ValueError(
+            f"{path}: does not answer with a number for each of {', '.join(card.kinds)}; fetch the model again, whole"
+        )
+    return run
 
 
 def export(network: Any, *, channels: int, stride: int) -> bytes:

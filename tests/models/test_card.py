@@ -47,6 +47,13 @@ def test_read_card_written_card_round_trips(tmp_path: Path) -> None:
     [
         ("halo_px", 30, "multiples of the stride"),
         ("halo_px", "32", "halo_px"),
+        ("halo_px", 32 * 10**6, "halo_px: Input should be less"),
+        (
+            "normalisation",
+            {"mean": [0.1, float("nan")], "std": [0.1, 0.1]},
+            r"mean\.1: Input should be a finite number",
+        ),
+        ("calibration", {"camp": {"bias": float("inf")}}, r"camp\.bias: Input should be a finite number"),
         ("sha256", "abc", "sha256"),
         ("colour", "red", "colour"),
         ("training_data", [], "training_data"),

@@ -63,5 +63,6 @@ def test_load_other_weights_is_refused(tmp_path: Path) -> None:
 
 def test_load_weights_of_another_network_is_refused(tmp_path: Path) -> None:
     _saved(tmp_path, network=Network(name="siamese", parameters={"width": 16}))
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="does not fit") as told:
         loading.load(tmp_path)
+    assert len(str(told.value).splitlines()) == 1

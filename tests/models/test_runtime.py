@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,45 @@ def test_onnx_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no network")
     with pytest.raises(ValueError, match="ONNX Runtime cannot run it"):
         runtime.of_onnx(path, sha256=_sha256(path))
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "why"),
+    [
+        (9, 3, r"network\.onnx: does not take what its card says: .*; fetch the model again, whole"),
+        (11, 8, r"network\.onnx: does not answer with a number for each of clearing, camp, track; fetch"),
+    ],
+)
+def test_folder_whose_onnx_is_of_another_network_is_refused(
+    tmp_path: Path, channels: int, outputs: int, why: str
+) -> None:
+    """Though its card bears the right fingerprint."""
+    torch.manual_seed(3)
+    shutil.copytree(SHIPPED, tmp_path / "mine")
+    other = torch.nn.Conv2d(channels, outputs, 1)
+
+    class Other(torch.nn.Module):
+        def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = other(after - before)
+            return answer
+
+    (tmp_path / "mine" / runtime.ONNX).write_bytes(runtime.export(Other(), channels=channels, stride=16))
+    known = card.read_card(SHIPPED / card.CARD)
+    wrong = known.model_copy(update={"onnx_sha256": _sha256(tmp_path / "mine" / runtime.ONNX)})
+    with pytest.raises(ValueError, match=why):
+        runtime.of_folder(tmp_path / "mine", wrong)
+
+
+def test_folder_whose_weights_are_not_numbers_is_refused(tmp_path: Path) -> None:
+    """A training may have diverged; what is unknown everywhere would read as nothing seen."""
+    network = loading.load(SHIPPED)[0].network
+    built = siamese.Siamese(**network.parameters)
+    with torch.no_grad():
+        built.head.weight.fill_(float("nan"))
+    facts = card.read_card(SHIPPED / card.CARD).model_dump(exclude={"sha256", "onnx_sha256"})
+    made = loading.save(tmp_path / "mine", built, facts)
+    with pytest.raises(ValueError, match=r"weights\.safetensors: does not answer with a number"):
+        runtime.of_folder(tmp_path / "mine", made)
 
 
 def test_shipped_model_crosses_its_thresholds_like_torch() -> None:
