@@ -106,8 +106,8 @@ def of_folder(folder: Path, card: ModelCard, *, on_gpu: bool = False) -> Run:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: files are not those of the card, do not fit the network, or answer otherwise than the card says; a GPU
-            is asked for and not here.
+        ValueError: files are not those of the card, do not fit the network, or answer otherwise than the card says; a
+            GPU is asked for and not here.
     """
     if on_gpu:
         from models import loading
