@@ -104,6 +104,8 @@ def gpu() -> str:
 def of_folder(folder: Path, card: ModelCard, *, on_gpu: bool = False) -> Run:
     """The fastest way to run a model: on a CPU by ONNX Runtime if it was exported, else by torch; on a GPU in float16.
 
+    On one thread either way, for which torch knows only a setting of the whole process.
+
     Raises:
         OSError: a file cannot be read.
         ValueError: files are not those of the card, do not fit the network, or answer otherwise than the card says; a
@@ -116,8 +118,11 @@ def of_folder(folder: Path, card: ModelCard, *, on_gpu: bool = False) -> Run:
     if card.onnx_sha256:
         read_content(folder / WEIGHTS, sha256=card.sha256)  # what runs bears the name of these weights
         return _tried(of_onnx(folder / ONNX, sha256=card.onnx_sha256), folder / ONNX, card)
-    from models import loading  # torch: seconds of imports
+    import torch  # seconds of imports
 
+    from models import loading
+
+    torch.set_num_threads(1)  # some networks answer otherwise on several, and each worker has one core
     return _tried(of_torch(loading.load(folder)[1]), folder / WEIGHTS, card)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from models import loading
 from pipeline.detect import detector as detectors
@@ -83,3 +84,15 @@ def test_cell_answers_are_on_the_step(detector: Detector) -> None:
 def test_cached_model_is_loaded_once(tmp_path: Path, save_model: Callable[[Path], None]) -> None:
     save_model(tmp_path)
     assert detectors.cached(str(tmp_path)) is detectors.cached(str(tmp_path))
+
+
+def test_d16_model_without_onnx_runs_torch_on_one_thread(tmp_path: Path, save_model: Callable[[Path], None]) -> None:
+    """Else each of a machine's workers takes all of its cores, and some networks answer otherwise."""
+    save_model(tmp_path)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        detectors.Detector.load(str(tmp_path))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
