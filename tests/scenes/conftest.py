@@ -1,5 +1,6 @@
 """Scenes of real files for the tests: written here, served on loopback, or taken from the real data."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -26,6 +27,8 @@ from pipeline.scenes.blocks import BlockStore
 from pipeline.schema import Asset, Part, Scene
 
 QUICK = config.Read(attempts=4, retry_delay_s=0.01, timeout_s=5)
+STALL_S = 4
+"""A stalled answer comes so late."""
 COMMON = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B11": "swir16", "B12": "swir22", "SCL": "scl"}
 
 
@@ -138,7 +141,7 @@ class Server:
 
     folder: Path
     faults: list[str] = field(default_factory=list)
-    """Each is the fate of one GET of a file, in order: a status, `truncate`, `drop`, or empty for none."""
+    """Each is the fate of one GET of a file, in order: a status, `truncate`, `drop`, `stall`, or empty for none."""
     expiries: list[datetime] = field(default_factory=list)
     """Ends of the tokens to hand out, in order; the last one stays."""
     valid: str = ""
@@ -154,6 +157,9 @@ class Server:
             return Response(status_code=403)
         path = self.folder / request.path_params["path"]
         fault = self.faults.pop(0) if self.faults and request.method == "GET" else ""
+        if fault == "stall":
+            await asyncio.sleep(STALL_S)
+            return FileResponse(path)
         if fault.isdigit():
             return Response(status_code=int(fault))
         return _Cut(path, fault) if fault else FileResponse(path)

@@ -217,6 +217,23 @@ def test_d12_broken_ranges_of_one_read_are_asked_again(remote: str, server: Any,
     assert blocks.files._GDAL["GDAL_HTTP_MULTIRANGE"] == "SERIAL"
 
 
+@pytest.mark.parametrize("fault", ["429", "503"])
+def test_d12_overloaded_server_is_asked_again_before_an_attempt_counts_as_failed(
+    remote: str, server: Any, tmp_path: Path, fault: str
+) -> None:
+    store = BlockStore(tmp_path / "blocks", config.Read(attempts=1, retry_delay_s=0.01))
+    server.faults = [fault]
+    assert store.header(remote, "").shape == WHOLE.shape
+    assert store.stats.failed_attempts == 0
+
+
+def test_d12_server_that_stalls_is_left_after_the_timeout(remote: str, server: Any, tmp_path: Path) -> None:
+    store = BlockStore(tmp_path / "blocks", config.Read(attempts=1, retry_delay_s=0.01, timeout_s=1))
+    server.faults = ["stall"] * 3  # GDAL asks twice more
+    with pytest.raises(ReadError, match=r"a\.tif: not readable after 1 attempts"):
+        store.header(remote, "")
+
+
 def test_d10_forbidden_read_is_signed_again_once(
     remote: str, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
