@@ -126,6 +126,15 @@ def test_d13_too_many_requests_waits_as_long_as_asked(serve: Any, reply: Any) ->
     assert server.asked[1].at_s - server.asked[0].at_s >= 0.95
 
 
+def test_d13_no_pause_is_longer_than_the_longest_whatever_is_asked(
+    serve: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "LONGEST_PAUSE_S", 0.1)
+    server = serve([reply({}, 429, {"Retry-After": "20"}), reply(page("a"))])
+    assert ids(fetch(server.catalog())) == ["a"]
+    assert server.asked[1].at_s - server.asked[0].at_s < 10
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_d13_post_is_repeated_on_overload(serve: Any, reply: Any, status: int) -> None:
     server = serve([reply({}, status), reply({}, status), reply(page("a"))])
