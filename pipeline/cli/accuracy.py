@@ -29,10 +29,10 @@ def draw(
     Example: vanwatch accuracy draw gadchiroli-forest --out sample.geojson
     """
     from pipeline.evaluate import sample
-    from pipeline.nightly import run
+    from pipeline.nightly import run, sampled
 
-    day = options.as_date(night, "--night").isoformat() if night else "latest"
-    found = sample.draw(run.home(home).out / day / aoi, out, each=each, elsewhere=elsewhere, seed=seed)
+    with sampled.map_of(run.home(home), aoi, options.as_date(night, "--night") if night else None) as folder:
+        found = sample.draw(folder, out, each=each, elsewhere=elsewhere, seed=seed)
     if as_json:
         options.print_json(found)
         return

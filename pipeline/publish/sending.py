@@ -10,6 +10,7 @@ file by itself is always whole. A run that is killed leaves a night without `run
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,32 @@ def fetch_pack(out: Bucket, alert_id: str, night: str, folder: Path) -> str:
     except OSError as err:
         raise StateError(f"{out}: not readable ({err.strerror or err}); check that the object store answers") from err
     raise InputError(f"{alert_id}: no evidence pack in {out}{f' of {night}' if night else ''}; check the id and --home")
+
+
+def fetch_night(out: Bucket, aoi: str, night: str, wanted: re.Pattern[str], folder: Path) -> Path | None:
+    """Bring files of a whole night.
+
+    Args:
+        out: of all nights.
+        aoi: the AOI.
+        night: empty for the newest.
+        wanted: which files, by their whole names.
+        folder: where to, under the same names.
+
+    Returns:
+        The folder of the night; None if there is no such night.
+
+    Raises:
+        StateError: the store does not answer.
+        WriteError: the disk is full.
+    """
+    found = night or _latest(out, aoi)
+    names = out.below(f"{found}/{aoi}").names() if found else ()
+    if RUN not in names:
+        return None
+    with disk.writing(folder):
+        _each(lambda name: _fetch(out, f"{found}/{aoi}/{name}", folder), filter(wanted.fullmatch, names))
+    return folder / found / aoi
 
 
 def _show(out: Bucket, night: str, shown: str, names: Iterable[str]) -> None:

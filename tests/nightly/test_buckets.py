@@ -107,7 +107,9 @@ def test_two_nights_from_two_empty_homes_give_what_folders_give_to_the_byte(
     assert home.store(AOI).crops.names() == ()
 
 
-def test_verify_and_status_read_from_the_object_store(world: World, remote: Remote, local: run.Options) -> None:
+def test_verify_status_and_accuracy_read_from_the_object_store(
+    world: World, remote: Remote, local: run.Options, tmp_path: Path
+) -> None:
     home = remote.make()
     run.nightly(home, world.nights[0], local)
     packs = [name.split("/") for name in out_of(home).names() if name.endswith("/manifest.json") and name[0] == "2"]
@@ -119,6 +121,12 @@ def test_verify_and_status_read_from_the_object_store(world: World, remote: Remo
     shown = CliRunner().invoke(cli.app, ["status", *where, "--as-of", world.nights[0].isoformat()])
     assert shown.exit_code == 0
     assert world.nights[0].isoformat() in shown.output
+    few = ["--each", "3", "--elsewhere", "5", "--out", str(tmp_path / "sample.geojson"), *where]
+    shown = CliRunner().invoke(cli.app, ["accuracy", "draw", AOI, *few])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads((tmp_path / "sample.design.json").read_text())["night"] == world.nights[0].isoformat()
+    assert "no published night of 'nowhere'" in refused(["accuracy", "draw", "nowhere", *few])
+    assert "no published night of 2021-01-01" in refused(["accuracy", "draw", AOI, "--night", "2021-01-01", *few])
 
 
 def test_status_tells_a_lost_ledger_and_needs_no_keys_before_the_first_night(
