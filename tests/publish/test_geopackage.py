@@ -100,6 +100,16 @@ def test_d29_write_plain_journal_and_nothing_beside_the_file(tmp_path: Path) -> 
     assert [item.name for item in tmp_path.iterdir()] == ["alerts.gpkg"]
 
 
+def test_d29_write_plain_journal_even_where_gdal_is_told_to_keep_another(tmp_path: Path) -> None:
+    pyogrio.set_gdal_config_options({"OGR_SQLITE_JOURNAL": "WAL"})
+    try:
+        path = write(tmp_path / "alerts.gpkg")
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_SQLITE_JOURNAL": None})
+    assert path.read_bytes()[18:20] == b"\x01\x01"  # 2 where a log is written ahead
+    assert [item.name for item in tmp_path.iterdir()] == ["alerts.gpkg"]
+
+
 def test_d29_write_over_a_file_that_is_open_leaves_the_reader_what_he_has(tmp_path: Path) -> None:
     path = write(tmp_path / "alerts.gpkg")
     with contextlib.closing(sqlite3.connect(path)) as reader:
