@@ -109,7 +109,7 @@ def fetch_edited(out: Bucket, folder: Path, aoi: str) -> None:
 
 
 def fetch_pack(out: Bucket, alert_id: str, night: str, folder: Path) -> str:
-    """Bring an alert's evidence pack, and the `run.json` that has its fingerprint.
+    """Bring an alert's evidence pack, and the `run.json` that has its fingerprint, if there is one.
 
     Args:
         out: of all nights.
@@ -131,7 +131,8 @@ def fetch_pack(out: Bucket, alert_id: str, night: str, folder: Path) -> str:
                 names = out.below(pack).names()
                 if names:
                     _each(lambda name: _fetch(out, name, folder), [f"{pack}/{name}" for name in names])
-                    _fetch(out, f"{each}/{aoi}/{RUN}", folder)
+                    if out.exists(f"{each}/{aoi}/{RUN}"):  # a night that was killed has none
+                        _fetch(out, f"{each}/{aoi}/{RUN}", folder)
                     return f"{out}/{pack}"
     except OSError as err:
         raise StateError(f"{out}: not readable ({err.strerror or err}); check that the object store answers") from err

@@ -127,6 +127,10 @@ def test_verify_status_and_accuracy_read_from_the_object_store(
     assert json.loads((tmp_path / "sample.design.json").read_text())["night"] == world.nights[0].isoformat()
     assert "no published night of 'nowhere'" in refused(["accuracy", "draw", "nowhere", *few])
     assert "no published night of 2021-01-01" in refused(["accuracy", "draw", AOI, "--night", "2021-01-01", *few])
+    out_of(home).delete([f"{world.nights[0]}/{AOI}/run.json"])
+    shown = CliRunner().invoke(cli.app, ["verify", packs[0][3], *where])
+    assert shown.exit_code == 0, shown.output
+    assert "no run.json beside the pack" in shown.output
 
 
 def test_status_tells_a_lost_ledger_and_needs_no_keys_before_the_first_night(
