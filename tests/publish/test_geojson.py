@@ -117,6 +117,11 @@ def test_render_self_crossing_track_stays_one_line(alert_of: Any, check: Any) ->
     assert document["features"][0]["properties"]["length_m"] == 615
 
 
+def test_d25_neat_line_finer_than_the_grid_repeats_no_position() -> None:
+    line = geojson.neat(shapely.LineString([(80, 20), (80, 20 + 1e-9), (80.001, 20.001), (80.002, 20.0000000333)]))
+    assert shapely.get_coordinates(line).tolist() == [[80, 20], [80.001, 20.001], [80.002, 20]]
+
+
 def test_render_place_lies_on_the_shape(alert_of: Any, check: Any) -> None:
     bent = Polygon([(77, 29), (77.1, 29), (77.1, 29.1), (77.09, 29.1), (77.09, 29.01), (77, 29.01)])
     lines = MultiLineString([[(0, 0), (1, 0)], [(0, 1), (5, 1)]])

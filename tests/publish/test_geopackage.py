@@ -64,6 +64,14 @@ def test_write_every_promised_column_is_there_and_verdicts_come_early(tmp_path: 
     assert names[:6] == ["alert_id", "priority", "kind", "status", "verdict", "note"]
 
 
+@pytest.mark.parametrize("layer", ["alerts", "tracks"])
+def test_write_every_column_has_its_type(tmp_path: Path, layer: str) -> None:
+    types = {"text": "OFTString", "list": "OFTString", "real": "OFTReal", "int": "OFTInteger", "date": "OFTDateTime"}
+    info = pyogrio.read_info(write(tmp_path / "alerts.gpkg"), layer=layer)
+    found = dict(zip(info["fields"], info["ogr_types"], strict=True))
+    assert found == {column.name: types[column.type] for column in geopackage.COLUMNS}
+
+
 def test_write_same_alerts_in_any_order_same_bytes(tmp_path: Path) -> None:
     one, two = write(tmp_path / "1.gpkg"), write(tmp_path / "2.gpkg", planted.alerts()[::-1])
     assert one.read_bytes() == two.read_bytes()
