@@ -13,6 +13,7 @@
         ├── ReadError         pixels could not be read after all retries
         ├── WriteError        a result or the state could not be written
         ├── StateError        what an earlier night left cannot be used
+        │   └── DamagedError      it is there, can be reached, and is broken
         └── WorkerError       this machine could not start its workers
 
 Anything else that is raised is a bug and shows its traceback.
