@@ -93,6 +93,29 @@ def test_search_real_series_gives_its_days(shared_data: Path) -> None:
     )
 
 
+def test_search_catalogue_none_of_whose_items_is_of_use_gives_way_to_the_next(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    items = recorded(shared_data, "earth-search-v1/items/S2B*.json")
+    other = [{**item, "properties": {**item["properties"], "s2:product_type": "S2MSI1C"}} for item in items]
+    useless = ("useless", Catalog(url=str(saved(tmp_path, other, "other.json"))))
+    good = ("good", Catalog(url=str(saved(tmp_path, items))))
+    found = search.search(BRAZIL, catalogs=[useless, good], **JULY)
+    assert (found.catalog, len(found.scenes)) == ("good", 5)
+    assert found.problems[0].startswith("catalogue useless: none of its 12 items is of use; the first: ")
+    with pytest.raises(CatalogError, match="none of its 12 items is of use"):
+        search.search(BRAZIL, catalogs=[useless], **JULY)
+
+
+def test_search_as_of_leaves_out_what_was_listed_later(shared_data: Path, tmp_path: Path) -> None:
+    items = recorded(shared_data, "earth-search-v1/items/S2B_24*.json")
+    late = [{**item, "properties": {**item["properties"], "created": "2025-08-03T04:00:00Z"}} for item in items]
+    catalog = [("x", Catalog(url=str(saved(tmp_path, late))))]
+    counts = [len(search.search(BRAZIL, catalogs=catalog, as_of=date(2025, 8, day), **JULY).scenes) for day in (2, 3)]
+    assert counts == [0, 5]
+    assert len(search.search(BRAZIL, catalogs=catalog, **JULY).scenes) == 5
+
+
 def test_d8_search_sorts_by_solar_day_not_by_utc_date(shared_data: Path) -> None:
     name = "S2A_OPER_MSI_L2A_TL_2APS_20240109T203651_A044654_T60CWS"  # 18:47 UTC on the 9th, the 10th there
     path = str(shared_data / "stac" / "stactools" / "items" / f"{name}.json")
