@@ -108,6 +108,20 @@ def test_d1_history_decides_whatever_the_flag_says(devon: Any, hint: int | None)
     assert "median difference from other scenes 0.1" in found.evidence
 
 
+@pytest.mark.parametrize(("elsewhere", "dn"), [(0.075, -1000), (0.085, None)])
+def test_d1_catalogue_is_believed_only_where_other_scenes_do_not_speak_against_it(
+    elsewhere: float, dn: int | None
+) -> None:
+    """Reflectance 0.13 or 0.03, as an offset is in or not: neither is clearly what other scenes show, one is nearer."""
+    haze = sampled(np.full((len(BANDS), 40, 40), 1300, np.uint16), hint=-1000)
+    reference = np.full(haze.digital.shape, elsewhere, np.float32)
+    if dn is None:
+        with pytest.raises(SceneError, match="ambiguous"):
+            offset.decide(haze, reference)
+    else:
+        assert (offset.decide(haze, reference).dn, offset.decide(haze, None).dn) == (dn, dn)
+
+
 def test_d1_bright_ground_without_dark_pixels_needs_history(belgium: Any) -> None:
     desert = (belgium("20180526").astype(int) + 1500).astype(np.uint16)  # offset gone, nothing dark
     for hint in (None, 0, -1000):
