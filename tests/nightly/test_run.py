@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyogrio
 import pystac
 import pytest
 import rasterio
@@ -242,6 +245,22 @@ def test_rasters_are_read_by_gdal_and_odc_stac(world: World, watched: run.Home) 
     box = odc.geo.geobox.GeoBox.from_bbox(tuple(bounds), crs=f"EPSG:{epsg}", resolution=10)
     loaded = odc.stac.load([item], bands=["change"], geobox=box)
     assert (loaded["change"].values[0][expected == expected] == expected[expected == expected]).all()
+
+
+def test_d32_everything_that_analysts_open_is_of_the_last_night(world: World, watched: run.Home) -> None:
+    folder, night = alerts_file(watched).parent, world.nights[-1].isoformat()
+    assert json.loads((folder / "run.json").read_text())["as_of"] == night
+    (area,) = pyogrio.read_dataframe(folder / "alerts.gpkg", layer="aoi")["as_of"]
+    assert area.date() == world.nights[-1]
+    shown = pd.concat([pyogrio.read_dataframe(folder / "alerts.gpkg", layer=layer) for layer in ("alerts", "tracks")])
+    still_open = shown[shown["status"].isin(["possible", "confirmed"])]
+    assert set(still_open["alert_id"]) == {feature["properties"]["alert_id"] for feature in features(watched)}
+    with zipfile.ZipFile(folder / "vanwatch.qgz") as project:
+        assert f"Vanwatch: Planted world, {night}" in project.read("vanwatch.qgs").decode()
+    assert f'datetime="{night}"' in (folder / "report.html").read_text()
+    assert [path.stem for path in (folder / "items").iterdir()] == [f"planted-world-{night}"]
+    index = (watched.out / "index.html").read_text()
+    assert index.index(f"{night}/planted-world/report.html") == index.index("/planted-world/report.html") - len(night)
 
 
 def _bbox(path: Path) -> list[float]:
