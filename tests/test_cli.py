@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline import cli
 from pipeline.cli import alerts
 
 ROOT = Path(__file__).parents[1]
@@ -25,12 +27,29 @@ def vanwatch(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([VANWATCH, *arguments], capture_output=True, text=True, cwd=ROOT, check=False)
 
 
+Here = Callable[..., tuple[object, str, str]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process, which has everything imported: its exit code and what it prints."""
+    monkeypatch.chdir(ROOT)
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vanwatch", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example(command: str) -> None:
-    result = vanwatch(*command.split(), "--help")
-    assert result.returncode == 0
-    assert f"Example: vanwatch {command}" in result.stdout
-    assert "--json" in result.stdout
+def test_help_shows_an_example(here: Here, command: str) -> None:
+    code, told, _ = here(*command.split(), "--help")
+    assert code == 0
+    assert f"Example: vanwatch {command}" in told
+    assert "--json" in told
 
 
 def test_version_is_the_one_of_the_package() -> None:
@@ -39,8 +58,8 @@ def test_version_is_the_one_of_the_package() -> None:
     assert (result.returncode, result.stdout) == (0, f"vanwatch {told}\n")
 
 
-def test_examples_name_areas_that_exist() -> None:
-    told = "".join(vanwatch(*command.split(), "--help").stdout for command in ("nightly", "replay", "aoi preview"))
+def test_examples_name_areas_that_exist(here: Here) -> None:
+    told = "".join(here(*command.split(), "--help")[1] for command in ("nightly", "replay", "aoi preview"))
     named = set(re.findall(r"(?:--aoi|aoi preview) +([a-z][a-z-]+)", " ".join(told.split()).replace("- ", "-")))
     assert named
     assert named <= {path.stem for path in (ROOT / "aoi").glob("*.geojson")}
@@ -128,12 +147,14 @@ def test_names_are_printed_where_the_output_knows_few_letters(tmp_path: Path) ->
         (["demo", "--out", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_wrong_input_is_one_line_and_exit_code_2(
+    here: Here, arguments: list[str], message: str, tmp_path: Path
+) -> None:
     aside = arguments[0] in ("replay", "detect") and "--out" not in arguments
-    result = vanwatch(*arguments, *(["--out", str(tmp_path / "o")] if aside else []))
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+    code, _, told = here(*arguments, *(["--out", str(tmp_path / "o")] if aside else []))
+    assert code == 2
+    assert message in told
+    assert "Traceback" not in told
 
 
 def test_json_of_detect_is_machine_readable(shared_data: Path, tmp_path: Path) -> None:
