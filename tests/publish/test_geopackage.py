@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
@@ -18,7 +19,7 @@ from shapely import Polygon, box
 from pipeline import grid
 from pipeline.aoi import area_km2
 from pipeline.errors import WriteError
-from pipeline.publish import blind, geopackage, rasters
+from pipeline.publish import blind, geopackage, rasters, tables
 from pipeline.schema import Alert
 from tests.publish import planted
 
@@ -116,6 +117,23 @@ def test_d29_write_plain_journal_even_where_gdal_is_told_to_keep_another(tmp_pat
         pyogrio.set_gdal_config_options({"OGR_SQLITE_JOURNAL": None})
     assert path.read_bytes()[18:20] == b"\x01\x01"  # 2 where a log is written ahead
     assert [item.name for item in tmp_path.iterdir()] == ["alerts.gpkg"]
+
+
+def test_write_waits_for_the_disk_once_when_the_file_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, plain = list[object](), pyogrio.write_dataframe
+
+    def watching(*args: object, **more: object) -> None:
+        told.append(pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS"))
+        plain(*args, **more)
+
+    def finish(database: sqlite3.Connection) -> None:
+        told.extend(database.execute("PRAGMA synchronous").fetchone())
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", watching)
+    places = gpd.GeoDataFrame({"name": ["here"]}, geometry=[box(77, 29, 78, 30)], crs=4326)
+    tables.write(tmp_path / "a.gpkg", {"aoi": tables.Table(places, "MultiPolygon")}, as_of=planted.NIGHT, finish=finish)
+    assert told == [False, 0]
+    assert pyogrio.get_gdal_config_option("OGR_SQLITE_SYNCHRONOUS") is None
 
 
 def test_d29_write_over_a_file_that_is_open_leaves_the_reader_what_he_has(tmp_path: Path) -> None:
