@@ -46,7 +46,7 @@ def draw_mistakes(
         row[3].imshow(_verdicts(asked[number], score >= threshold))
         titles = (f"{place.id} before", "after", "score", f"found, missed, false: {wrong[number]} px wrong")
         for cell, title in zip(row, titles, strict=True):
-            cell.set_title(title, fontsize=8)
+            cell.set_title(title, fontsize=8, y=1.0)  # where it would be anyway, had all ticks been measured
             cell.axis("off")
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=100, metadata={"Software": None})
