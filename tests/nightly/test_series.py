@@ -36,7 +36,7 @@ def home_over(place: run.Home, items: Path) -> run.Home:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "first", "nights", "km2"),
-    [("worldcereal-a", date(2018, 6, 1), 45, 0.41), ("boadella", date(2021, 6, 20), 35, 13.0)],
+    [("worldcereal-a", date(2018, 6, 1), 20, 0.41), ("boadella", date(2021, 6, 25), 27, 13.0)],
 )
 def test_replay_of_a_real_series_runs_to_the_end_with_few_possible_alerts(
     shared_data: Path, make_home: Callable[..., run.Home], name: str, first: date, nights: int, km2: float
