@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,37 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder, built.items, planted, built.aoi, built.nights)
 
 
-@pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory, world: World) -> run.Home:
-    """A home in which all nights have been run from the items file, in one process; for reading only."""
-    place = demo.prepare(tmp_path_factory.mktemp("watched"))
-    shutil.copy(world.aoi, place.aois / "planted-world.geojson")
-    report = run.over(place, world.nights, run.Options(catalog=str(world.items), workers=0))
+def run_whole(place: run.Home, nights: Sequence[date], world: World) -> run.Home:
+    report = run.over(place, nights, run.Options(catalog=str(world.items), workers=0))
     if report.exit_code:
         raise RuntimeError(str(report))
     return place
+
+
+def copied(place: run.Home, folder: Path) -> run.Home:
+    shutil.copytree(place.folder, folder, symlinks=True)
+    return run.home(folder)
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, world: World) -> run.Home:
+    """A home in which the first night has been run from the items file, in one process; for reading only."""
+    place = demo.prepare(tmp_path_factory.mktemp("begun"))
+    shutil.copy(world.aoi, place.aois / "planted-world.geojson")
+    return run_whole(place, world.nights[:1], world)
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory, world: World, begun: run.Home) -> run.Home:
+    """A home in which all nights have been run from the items file, in one process; for reading only."""
+    place = copied(begun, tmp_path_factory.mktemp("watched") / "home")
+    return run_whole(place, world.nights[1:], world)
+
+
+@pytest.fixture
+def first_night(begun: run.Home, tmp_path: Path) -> run.Home:
+    """A home after the first night."""
+    return copied(begun, tmp_path / "after_one_night")
 
 
 @pytest.fixture(scope="session")

@@ -33,10 +33,10 @@ def nights(place: run.Home, world: World, *numbers: int) -> list[Path]:
 
 
 def test_before_of_the_same_normals_is_the_file_of_the_night_before_and_else_made_alike(
-    world: World, make_home: Callable[..., run.Home]
+    world: World, first_night: run.Home
 ) -> None:
-    place = make_home()
-    first, second = nights(place, world, 0, 1)
+    place, first = first_night, first_night.out / world.nights[0].isoformat() / AOI
+    [second] = nights(place, world, 1)
     assert os.path.samefile(first / "before.tif", second / "before.tif")
     told = [json.loads((folder / "run.json").read_text())["rasters"]["before"] for folder in (first, second)]
     assert told[0] == told[1]

@@ -114,9 +114,9 @@ def test_over_any_worker_count_gives_the_same_bytes(
     assert alerts_file(watched).read_bytes() == alerts_file(other).read_bytes()
 
 
-def test_nightly_twice_changes_nothing(world: World, make_home: MakeHome, local: run.Options) -> None:
-    place = make_home()
-    run.over(place, world.nights[:2], local)
+def test_nightly_twice_changes_nothing(world: World, first_night: run.Home, local: run.Options) -> None:
+    place = first_night
+    run.over(place, world.nights[1:2], local)
     folder = (place.out / "latest" / "planted-world").resolve()
     first = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".geojson", ".tif")}
     state, files = left(place), arrays(place)
@@ -421,10 +421,9 @@ def test_d29_out_that_cannot_be_written_is_one_line_and_the_state_stays(
 
 @pytest.mark.parametrize("kind", ["normal", "reference"])
 def test_over_damaged_normal_or_reference_is_told_and_made_again_the_next_night(
-    world: World, make_home: MakeHome, local: run.Options, kind: str
+    world: World, first_night: run.Home, local: run.Options, kind: str
 ) -> None:
-    place = make_home()
-    run.over(place, world.nights[:1], local)
+    place = first_night
     kept = place.state / "planted-world" / "normals"
     path = min(kept.glob("reference_*.arrays" if kind == "reference" else "*_r*.arrays"))
     whole = path.read_bytes()

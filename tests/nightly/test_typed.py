@@ -2,12 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from pipeline.ledger import database
 from pipeline.ledger import verdicts as ledger_verdicts
@@ -15,7 +12,6 @@ from pipeline.ledger.verdicts import Verdict
 from pipeline.nightly import run, typed, verdicts
 from tests.nightly.planted import World
 
-MakeHome = Callable[..., run.Home]
 AOI = "planted-world"
 
 
@@ -33,13 +29,6 @@ def type_in(path: Path, alert_id: str, **values: str) -> None:
         told = ", ".join(f"{name} = ?" for name in values)
         done = opened.execute(f"UPDATE alerts SET {told} WHERE alert_id = ?", (*values.values(), alert_id))
         assert done.rowcount == 1
-
-
-@pytest.fixture
-def first_night(world: World, make_home: MakeHome, local: run.Options) -> run.Home:
-    place = make_home()
-    run.over(place, world.nights[:1], local)
-    return place
 
 
 def test_verdict_typed_in_the_published_file_counts_the_next_night(

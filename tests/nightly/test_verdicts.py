@@ -22,7 +22,6 @@ from pipeline.ledger.verdicts import Verdict
 from pipeline.nightly import run, verdicts
 from tests.nightly.planted import World
 
-MakeHome = Callable[..., run.Home]
 DEFAULTS = verdicts.Defaults("asha", date(2026, 5, 2))
 ROWS: list[dict[str, Any]] = [
     {"alert_id": "VW-AAAAAAAA", "verdict": "dismissed", "note": "a quarry", "verdict_by": "", "verdict_on": None},
@@ -178,13 +177,6 @@ def test_say_damaged_ledger_is_wrong_input(tmp_path: Path) -> None:
 def shown(place: run.Home, name: str = "alerts.geojson") -> dict[str, dict[str, Any]]:
     told = json.loads((place.out / "latest" / "planted-world" / name).read_text())
     return {feature["id"]: feature["properties"] for feature in told["features"]}
-
-
-@pytest.fixture
-def first_night(world: World, make_home: MakeHome, local: run.Options) -> run.Home:
-    place = make_home()
-    run.over(place, world.nights[:1], local)
-    return place
 
 
 def footprints(place: run.Home) -> dict[str, BaseGeometry]:

@@ -100,9 +100,10 @@ def test_pack_holds_what_an_investigator_asks_for(pack: Path) -> None:
     assert look["shift"]["evidence"]
 
 
-def test_night_again_gives_packs_of_the_same_bytes(world: World, watched: run.Home, make_home: Any, local: Any) -> None:
-    place = make_home()
-    run.over(place, world.nights[:1], local)
+def test_night_again_gives_packs_of_the_same_bytes(
+    world: World, watched: run.Home, first_night: run.Home, local: run.Options
+) -> None:
+    place = first_night
     run.nightly(place, world.nights[0], replace(local, workers=1))
     one, two = (p.out / world.nights[0].isoformat() / "planted-world" / "evidence" for p in (place, watched))
     names = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
