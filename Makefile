@@ -52,8 +52,8 @@ nightly: $(STAMP) ## what cron calls: one night over all enabled areas; quiet un
 	echo "vanwatch nightly ended with code $$code (1: some part failed, the rest is delivered; 2: wrong input," \
 	"nothing was changed; 3: done, but an area is blind or its catalogue silent for too long); the whole log: $(NIGHTLY_LOG)" >&2; fi; exit $$code
 
-test: $(STAMP) ## run the tests
-	@$(BIN)/pytest $(ARGS)
+test: $(STAMP) ## run the tests, a file on each core; ARGS='-n 0' for all in one process
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## lint, format, types, layers of imports, areas and profiles
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import ipaddress
 import logging
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,29 @@ from tests import objectstore
 if TYPE_CHECKING:
     from tests.notify.servers import Hook, Mail
 
+WORKERS = 8
+"""At most: each may hold more than 1 GB."""
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores already
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many as cores that this process may use, also where two of them are one physical core."""
+    return min(WORKERS, len(os.sched_getaffinity(0)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that no worker is left alone with one at the end."""
+    longest: dict[Path, float] = defaultdict(float)
+    for item in items:
+        allowed = item.get_closest_marker("timeout")
+        weight = allowed.args[0] if allowed else item.get_closest_marker("slow") is not None
+        longest[item.path] = max(longest[item.path], weight)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from pipeline.bucket import Bucket
-from tests.postgres import free_port
 
 PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).parent / "swift_server.py"
@@ -73,15 +72,13 @@ def _opened(endpoint: str) -> tuple[str, dict[str, str]]:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     """A store whose files lie in a folder."""
-    port = free_port()
     bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    process = subprocess.Popen(
-        [PYTHON, SERVER, folder, str(port)], stdout=subprocess.PIPE, text=True, cwd="/tmp", env=bare
-    )
+    process = subprocess.Popen([PYTHON, SERVER, folder], stdout=subprocess.PIPE, text=True, cwd="/tmp", env=bare)
     try:
-        if process.stdout is None or process.stdout.readline() != "ready\n":
+        told = process.stdout.readline().split() if process.stdout else []
+        if told[:1] != ["ready"]:
             raise RuntimeError("OpenStack Swift has not started")
-        endpoint = f"http://127.0.0.1:{port}"
+        endpoint = f"http://127.0.0.1:{told[1]}"
         url, token = _opened(endpoint)
         requests.put(f"{url}/{BUCKET}", headers=token, timeout=60).raise_for_status()
         yield Server(endpoint)

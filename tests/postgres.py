@@ -61,7 +61,7 @@ class Server:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     """A server whose files lie in a folder."""
-    programs, port, user = binaries(), free_port(), _as_user()
+    programs, user = binaries(), _as_user()
     if programs is None:
         raise RuntimeError(missing())
     data = folder / "pg"
@@ -73,6 +73,7 @@ def running(folder: Path) -> Iterator[Server]:
         os.chown(data, user["user"], user["group"])
     run = {"check": True, "capture_output": True, **user, "cwd": "/tmp"}
     subprocess.run([programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-sync"], **run)
+    port = free_port()  # as late as can be: others look for one too
     options = f"-p {port} -k {data} -c listen_addresses=127.0.0.1 -c fsync=off"
     subprocess.run(
         [programs / "pg_ctl", "-D", data, "-o", options, "-l", data / "log", "-w", "start"],

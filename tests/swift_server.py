@@ -1,8 +1,8 @@
 """OpenStack Swift with its S3 interface, all four servers in one process.
 
-Run as `/usr/bin/python3 tests/swift_server.py FOLDER PORT`: under Debian's Python, where python3-swift is installed.
-In: an empty folder on a file system with extended attributes, and a port of loopback. Out: `ready` on standard output,
-then requests are answered until the process is ended. Imports nothing of this project.
+Run as `/usr/bin/python3 tests/swift_server.py FOLDER`: under Debian's Python, where python3-swift is installed.
+In: an empty folder on a file system with extended attributes. Out: `ready` and a port of loopback on standard output,
+then requests are answered there until the process is ended. Imports nothing of this project.
 """
 
 import os
@@ -67,7 +67,7 @@ class Cache:
 
 
 def main() -> None:
-    folder, port = Path(sys.argv[1]), int(sys.argv[2])
+    folder = Path(sys.argv[1])
     (folder / "disk" / "d1").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = tests\n")
     (folder / "proxy.conf").write_text(PROXY.replace("FOLDER", str(folder)))
@@ -86,8 +86,8 @@ def main() -> None:
         env["swift.cache"] = cache
         return app(env, start)
 
-    listener = eventlet.listen(("127.0.0.1", port))
-    print("ready", flush=True)
+    listener = eventlet.listen(("127.0.0.1", 0))
+    print("ready", listener.getsockname()[1], flush=True)
     serve(listener, proxy, quiet)
 
 
