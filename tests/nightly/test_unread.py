@@ -49,6 +49,18 @@ def normal_scenes(place: run.Home) -> list[str]:
     return list(normal.scene_ids)
 
 
+@pytest.fixture(scope="module")
+def wanted(
+    world: World, make_world_home: Callable[[Path], run.Home], tmp_path_factory: pytest.TempPathFactory
+) -> set[str]:
+    """Scenes of the normal that the second night makes where all can be read."""
+    control = make_world_home(tmp_path_factory.mktemp("control") / "home")
+    redraw(control, world, 0.3)
+    options = run.Options(catalog=str(world.items), workers=0)
+    assert run.over(control, [world.nights[1]], options).exit_code == 0
+    return set(normal_scenes(control))
+
+
 def days_of_looks(place: run.Home) -> set[str]:
     layers = [tilefile.read(place.store(AOI).arrays, file) for file in left(place).tiles.values()]
     return {str(evidence.from_day(day)) for item in layers for day in np.unique(item.evidence.day) if day}
@@ -73,7 +85,12 @@ def test_history_that_cannot_be_read_leaves_no_normal_and_costs_no_look(
 
 @pytest.mark.parametrize("nights_out", [1, 2], ids=["passing", "lasting"])
 def test_history_read_in_part_is_told_and_made_again_once(
-    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch, nights_out: int
+    world: World,
+    make_home: MakeHome,
+    local: run.Options,
+    wanted: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    nights_out: int,
 ) -> None:
     sample, asked = history.sample, list[str]()
 
@@ -83,9 +100,7 @@ def test_history_read_in_part_is_told_and_made_again_once(
             raise ReadError("outage")
         return sample(job)
 
-    place, control = small(make_home, world), small(make_home, world)
-    assert run.over(control, [world.nights[1]], local).exit_code == 0
-    wanted = set(normal_scenes(control))
+    place = small(make_home, world)
     best = frozenset(sorted(wanted)[:2])
     with monkeypatch.context() as patched:
         patched.setattr(history, "sample", torn)
@@ -102,13 +117,11 @@ def test_history_read_in_part_is_told_and_made_again_once(
 
 
 def test_second_try_of_a_night_does_not_settle_what_an_outage_has_cost(
-    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+    world: World, make_home: MakeHome, local: run.Options, wanted: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does a tile go on with its old normal that cannot be made again on the night on which all can be read."""
     sample, read = history.sample, task.ahead.read_looks
-    place, control = small(make_home, world), small(make_home, world)
-    assert run.over(control, [world.nights[1]], local).exit_code == 0
-    wanted = set(normal_scenes(control))
+    place = small(make_home, world)
     best = frozenset(sorted(wanted)[:2])
 
     def torn(job: history.InspectJob) -> Any:
@@ -135,13 +148,11 @@ def test_second_try_of_a_night_does_not_settle_what_an_outage_has_cost(
 
 
 def test_run_cut_off_before_its_note_does_not_keep_what_an_outage_has_cost(
-    world: World, make_home: MakeHome, local: run.Options, monkeypatch: pytest.MonkeyPatch
+    world: World, make_home: MakeHome, local: run.Options, wanted: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference lies there then, without a normal."""
     sample = history.sample
-    place, control = small(make_home, world), small(make_home, world)
-    assert run.over(control, [world.nights[1]], local).exit_code == 0
-    wanted = set(normal_scenes(control))
+    place = small(make_home, world)
 
     def torn(job: history.InspectJob) -> Any:
         if job.scene.scene_id == min(wanted):
