@@ -204,7 +204,8 @@ def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[Alarm, ..
     for mgrs, day in sorted(newest.items()):
         silent = (facts.as_of - (day or facts.first_night)).days
         if silent > allowed:
-            missed = len(overpasses.missing(facts.seen, (day or facts.first_night), facts.as_of - overpasses.LATE))
+            there = [scene for scene in facts.seen if scene.mgrs == mgrs]
+            missed = len(overpasses.missing(there, day or facts.first_night, facts.as_of - overpasses.LATE))
             text = (
                 f"{facts.aoi.id}: silent: no catalogue has listed a scene of {mgrs} for {silent} days, {allowed} are "
                 f"allowed ({missed} overpasses were expected)"

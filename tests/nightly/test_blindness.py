@@ -120,6 +120,14 @@ def test_d6_outlook_silent_catalogue_alarms_and_counts_the_overpasses_that_are_m
     )
 
 
+def test_outlook_silent_granule_counts_the_overpasses_over_itself_alone(facts: Facts) -> None:
+    ledger = {"old": entry(18, "used"), "beside": entry(18, "used") | {"mgrs": "44QMH"}}
+    seen = blindness.outlook(later(facts, ledger, granules=("44QLH", "44QMH")))
+    ends = tuple(text.rpartition("scene of ")[2] for text in texts(seen) if ": silent: " in text)
+    allowed = "for 18 days, 12 are allowed (1 overpasses were expected)"
+    assert ends == (f"44QLH {allowed}", f"44QMH {allowed}")
+
+
 def test_outlook_of_an_aoi_without_any_scene_alarms(facts: Facts) -> None:
     nothing = later(facts, {}, granules=(), clear_days={})
     assert texts(blindness.outlook(nothing)) == ("planted-world: silent: no catalogue lists any scene of it",)
