@@ -152,10 +152,10 @@ def load_all(folder: Path, configs: Path) -> tuple[Aoi, ...]:
 
 
 def _given(properties: Any) -> Any:
-    """The properties that are filled in: QGIS writes null where a column was left empty."""
+    """The properties that people filled in: QGIS writes null for a column left empty, and numbers rows as `fid`."""
     if not isinstance(properties, dict):
         return properties or {}
-    return {key: value for key, value in properties.items() if value is not None}
+    return {key: value for key, value in properties.items() if value is not None and key != "fid"}
 
 
 def _profile(path: Path, properties: Properties, configs: Path) -> Profile:
@@ -183,7 +183,8 @@ def _feature(path: Path, content: bytes) -> dict[str, Any]:
     listed = document.get("features") if document.get("type") == "FeatureCollection" else [document]
     features = listed if isinstance(listed, list) else []
     if len(features) != 1:
-        raise ConfigError(f"{path}: must hold exactly one Feature, found {len(features)}; use a file per AOI")
+        remedy = "use a file per AOI, or join them into one (in QGIS: Dissolve)" if features else "draw the area"
+        raise ConfigError(f"{path}: must hold exactly one Feature, found {len(features)}; {remedy}")
     if not isinstance(features[0], dict) or features[0].get("type") != "Feature":
         raise ConfigError(f"{path}: holds no Feature with properties; see README.md for what an AOI needs")
     return dict(features[0])

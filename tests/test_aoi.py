@@ -85,6 +85,11 @@ def test_load_columns_left_empty_in_qgis_count_as_left_out(tmp_path: Path) -> No
     assert aoi.load(written(tmp_path, feature(note=None, enabled=None, overrides=None)), CONFIGS) == plain
 
 
+def test_load_number_of_the_row_that_qgis_writes_beside_the_columns_passed_over(tmp_path: Path) -> None:
+    plain = aoi.load(written(tmp_path, feature()), CONFIGS)
+    assert aoi.load(written(tmp_path, feature(fid=1)), CONFIGS) == plain
+
+
 def test_load_all_file_whose_name_would_pass_it_over_is_a_mistake(tmp_path: Path) -> None:
     written(tmp_path, feature())
     written(tmp_path, feature(id="other"), "other.json")
@@ -156,8 +161,8 @@ def polygon(ring: Any) -> dict[str, Any]:
     [
         ("{", r"place\.geojson: not readable as GeoJSON"),
         ("[]", r"place\.geojson: not a GeoJSON object"),
-        ({"type": "FeatureCollection", "features": []}, r"exactly one Feature, found 0"),
-        ({"type": "FeatureCollection", "features": [feature(), feature()]}, r"found 2; use a file per AOI"),
+        ({"type": "FeatureCollection", "features": []}, r"exactly one Feature, found 0; draw the area"),
+        ({"type": "FeatureCollection", "features": [feature(), feature()]}, r"found 2; use a file per AOI, or join"),
         (polygon(SQUARE), r"holds no Feature with properties"),
         ({"type": "FeatureCollection", "features": None}, r"exactly one Feature, found 0"),
         ({"type": "FeatureCollection", "features": {"a": 1}}, r"exactly one Feature, found 0"),
