@@ -37,6 +37,27 @@ def test_notebook_runs_and_draws(desk: Path, book: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "given", "instead"),
+    [
+        ("03_try_a_threshold_or_a_model", 'model = "vanwatch-s"', 'model = "runs/mine"'),
+        ("04_add_an_aoi", "east - 0.1 * width, north", "west + 0.15 * width, north"),
+    ],
+    ids=["model of one's own by a relative path", "area without an alert"],
+)
+def test_notebook_changed_as_its_text_invites_runs(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, name: str, given: str, instead: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(BOOKS[0].parents[1]))
+    shutil.copytree(demo.CONFIGS.parent / "models" / "weights" / "vanwatch-s", desk / "runs/mine", dirs_exist_ok=True)
+    opened = nbformat.read(desk / f"{name}.ipynb", as_version=4)
+    changed = [cell for cell in opened.cells if given in cell.source]
+    assert len(changed) == 1
+    changed[0].source = changed[0].source.replace(given, instead)
+    nbclient.NotebookClient(opened, timeout=300, resources={"metadata": {"path": str(desk)}}).execute()
+
+
+@pytest.mark.slow
 def test_at_hand_takes_a_demo_that_is_there(desk: Path) -> None:
     folder = desk.parent / "demo"
     first = (folder / "demo.png").stat().st_mtime_ns
