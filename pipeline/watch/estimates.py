@@ -121,7 +121,7 @@ def describe(found: Estimate) -> str:
         f"  scenes         about {found.scenes_a_month:.0f} a month over all granules",
         f"  reading        about {readable_bytes(found.bytes_a_night)} a night; the first night about "
         f"{readable_bytes(found.bytes_of_first_night)}",
-        f"  time           about {found.minutes_a_night:.1f} minutes a night",
+        f"  time           {readable_minutes(found.minutes_a_night)} a night",
         "  Scenes follow from the orbit (5 days; overlap of swaths by latitude). Bytes and minutes rest on:",
     ]
     lines += [f"    {cost.value:g} {cost.unit} ({cost.source})" for cost in COSTS.values()]
@@ -137,6 +137,11 @@ def _block_px(tiles: Iterable[Tile], halo_px: int) -> dict[Granule, int]:
         cols = range(around.col // BLOCK_PX, (around.col + around.width) // BLOCK_PX)
         blocks.setdefault(tile.granule, set()).update((row, col) for row in rows for col in cols)
     return {granule: len(found) * BLOCK_PX**2 for granule, found in blocks.items()}
+
+
+def readable_minutes(minutes: float) -> str:
+    """Minutes, but none that look like nothing: what a night takes beside its tiles is in no estimate."""
+    return "less than a minute" if minutes < 1 else f"about {minutes:.1f} minutes"
 
 
 def readable_bytes(number: float) -> str:

@@ -66,7 +66,7 @@ def _notes(found: Estimate) -> str:
             f"pixels  {found.read_px / 1e6:,.0f} million a look",
             f"reading  {estimates.readable_bytes(found.bytes_a_night)} a night",
             f"first night  {estimates.readable_bytes(found.bytes_of_first_night)}",
-            f"time  {found.minutes_a_night:.1f} min a night",
+            f"time  {estimates.readable_minutes(found.minutes_a_night)} a night",
         ]
     )
 

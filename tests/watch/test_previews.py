@@ -99,6 +99,11 @@ def test_nice_scale_bar_not_longer(length: float, nice: float) -> None:
     assert maps._nice(length) == pytest.approx(nice)
 
 
+@pytest.mark.parametrize(("minutes", "text"), [(0.004, "less than a minute"), (2.34, "about 2.3 minutes")])
+def test_readable_minutes_never_none(minutes: float, text: str) -> None:
+    assert estimates.readable_minutes(minutes) == text
+
+
 @pytest.mark.parametrize(
     ("number", "text"), [(12, "12 B"), (4_600, "5 kB"), (84e6, "84 MB"), (2.44e9, "2.4 GB"), (3.2e12, "3,200.0 GB")]
 )
