@@ -30,6 +30,7 @@ NO_DATA, SNOW = "no data", "snow"
 _WHY = {"refused": REFUSED, "failed": FAILED, "partly": FAILED, "waiting": WAITING}
 _MISSED = {Reason.NODATA.name.lower(): NO_DATA, Reason.SNOW.name.lower(): SNOW}
 """What is not named here is cloud, its shadow, or what shines like one."""
+_FORGOTTEN = "no scene for so long that it is not known which overpasses were due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,10 @@ def _blind_alarm(facts: Facts, found: Outlook) -> tuple[Alarm, ...]:
     allowed = facts.aoi.profile.blind_after_days
     if not facts.granules or found.blind_days is None or found.blind_days <= allowed:
         return ()
+    why = describe(found.why_blind) or ("no overpass was expected" if facts.seen else _FORGOTTEN)
     text = (
         f"{facts.aoi.id}: blind: half of it has had no clear look for {found.blind_days} days, {allowed} are allowed "
-        f"({describe(found.why_blind) or 'no overpass was expected'})"
+        f"({why})"
     )
     return (Alarm(BLIND, "", found.blind_days, allowed, text),)
 
@@ -208,7 +210,7 @@ def _silence(facts: Facts, newest: Mapping[str, date | None]) -> tuple[Alarm, ..
             missed = len(overpasses.missing(there, day or facts.first_night, facts.as_of - overpasses.LATE))
             text = (
                 f"{facts.aoi.id}: silent: no catalogue has listed a scene of {mgrs} for {silent} days, {allowed} are "
-                f"allowed ({missed} overpasses were expected)"
+                f"allowed ({f'{missed} overpasses were expected' if there else _FORGOTTEN})"
             )
             alarms.append(Alarm(SILENT, mgrs, silent, allowed, text))
     return tuple(alarms)

@@ -128,6 +128,13 @@ def test_outlook_silent_granule_counts_the_overpasses_over_itself_alone(facts: F
     assert ends == (f"44QLH {allowed}", f"44QMH {allowed}")
 
 
+def test_outlook_silent_for_longer_than_overpasses_are_remembered_does_not_say_that_none_was_due(facts: Facts) -> None:
+    gone = replace(facts, ledger={}, seen=(), older=blindness.as_seen({"old": entry(200, "used")}))
+    seen = blindness.outlook(replace(gone, clear_days={"t": {"2025-09-13": 100}}))
+    assert len(seen.alarms) == 2
+    assert all(text.endswith("it is not known which overpasses were due)") for text in texts(seen))
+
+
 def test_outlook_of_an_aoi_without_any_scene_alarms(facts: Facts) -> None:
     nothing = later(facts, {}, granules=(), clear_days={})
     assert texts(blindness.outlook(nothing)) == ("planted-world: silent: no catalogue lists any scene of it",)
