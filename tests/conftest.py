@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from hypothesis import settings
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from tests.notify.servers import Hook, Mail
 
 WORKERS = 8
-"""At most: each may hold more than 1 GB."""
+"""At most."""
+_WORKER_BYTES = 3_000_000_000
+"""Which a worker may need with the processes that its tests start."""
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
@@ -29,8 +32,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many as cores that this process may use, also where two of them are one physical core."""
-    return min(WORKERS, len(os.sched_getaffinity(0)))
+    """As many as cores that this process may use, also where two of them are one physical core, and as memory allows."""
+    return max(1, min(WORKERS, len(os.sched_getaffinity(0)), psutil.virtual_memory().total // _WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
