@@ -32,7 +32,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many as cores that this process may use, also where two of them are one physical core, and as memory allows."""
+    """As many as cores that this process may use, also where two are one physical core, and as memory allows."""
     return max(1, min(WORKERS, len(os.sched_getaffinity(0)), psutil.virtual_memory().total // _WORKER_BYTES))
 
 
