@@ -208,9 +208,14 @@ def _start(count: int, preload: list[str]) -> Any:
         except BaseException:
             cluster.close()
             raise
-    except (OSError, RuntimeError) as err:
-        remedy = "look at this machine's memory and limits, or run with --workers 0"
-        raise WorkerError(f"workers of this machine ({count}) could not be started: {err}; {remedy}") from err
+    except (
+        OSError,
+        RuntimeError,
+        AssertionError,
+    ) as err:  # the last without a word, of a loop that was late
+        remedy = "look at this machine's load, memory and limits, or run with --workers 0"
+        why = err if str(err) else "Dask did not start in time"
+        raise WorkerError(f"workers of this machine ({count}) could not be started: {why}; {remedy}") from err
 
 
 def _close(client: Any) -> None:

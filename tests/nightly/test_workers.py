@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import distributed
 import pytest
 
 from pipeline.errors import ConfigError, ReadError, SceneError, WorkerError
@@ -70,6 +71,20 @@ def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tm
         outcomes = crew.run(die, [0, 1, 2], label="deaths")
     assert [o.result for o in outcomes] == [0, None, 2]
     assert "worker lost" in outcomes[1].error
+
+
+def test_workers_of_a_machine_too_busy_for_dask_to_start_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(**_: object) -> None:
+        raise AssertionError  # as Dask does, without a word, when its loop has not started after ten seconds
+
+    monkeypatch.setattr(distributed, "LocalCluster", late)
+    with (
+        workers.connect(None, workers=1, scratch=tmp_path) as crew,
+        pytest.raises(WorkerError, match=r"\(1\) could not be started: Dask did not start in time; look at .* load"),
+    ):
+        crew.run(square, [1], label="squares")
 
 
 @pytest.mark.slow
