@@ -80,6 +80,13 @@ def test_read_tells_parts_that_failed_and_nights_that_gave_nothing(place: run.Ho
     assert found.exit_code == 1
 
 
+def test_exit_code_tells_a_night_that_gave_nothing_after_a_good_one(place: run.Home) -> None:
+    with database.opened(place.ledger) as ledger:
+        Books(ledger, "planted-world").failed(day(6), "no catalogue answered")
+    found = status.read(place, day(6), ())
+    assert (found.aois[0].failed, found.exit_code) == ((), 1)
+
+
 def test_catalogue_problems_of_the_last_night_are_told_and_fail_nothing(place: run.Home) -> None:
     problems = tuple(f"catalogue first: no answer {number}" for number in range(7))
     with database.opened(place.ledger) as ledger:

@@ -145,10 +145,14 @@ def test_d20_windows_that_disagree_are_the_identity(reservoir: Any) -> None:
     assert "px apart" in found.evidence
 
 
-def test_d20_correction_that_does_not_improve_is_the_identity(reservoir: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shift_px", [(0.6, 0.6), (1.4, 1.4)])
+def test_d20_correction_that_does_not_improve_is_the_identity(
+    reservoir: Any, monkeypatch: pytest.MonkeyPatch, shift_px: tuple[float, float]
+) -> None:
+    """Nor is a scene refused for a shift, however far, that does not make it fit better."""
     image = reservoir("20210716")
     monkeypatch.setattr(registration, "_MIN_GAIN", 2.0)  # no correction can improve so much
-    found = measure(moved(image, (0.6, 0.6)), image, RULES)
+    found = measure(moved(image, shift_px), image, RULES)
     assert (found.length_px, found.corrected) == (0, False)
     assert found.evidence.startswith("no better after correction")
 
