@@ -108,8 +108,8 @@ def _founding(entry: _Listed) -> tuple[int, datetime, str, int, str, str, tuple[
     silent = (scene.datatake is None) + (not scene.platform) + (scene.relative_orbit is None)
     silent = 2 * silent + (naming.strip_start(part.datastrip) is None)
     revision = tuple(-value for value in _worth(part))
-    start, orbit = scene.datatake or scene.sensed, scene.relative_orbit or 0
-    return silent, start, scene.platform, orbit, part.item_id, part.collection, revision, entry.place
+    orbit = scene.relative_orbit or 0
+    return silent, _start(scene), scene.platform, orbit, part.item_id, part.collection, revision, entry.place
 
 
 def _revision(part: Part) -> tuple[str, datetime]:
@@ -126,14 +126,24 @@ def _worth(part: Part) -> tuple[float, float]:
 def _acquisitions(entries: Sequence[_Listed]) -> list[list[_Listed]]:
     """Group the listings of one granule by acquisition, each joined to the first founder that it agrees with."""
     groups: list[list[_Listed]] = []
+    by_day: dict[int, list[int]] = {}
+    """Numbers of the groups whose founder's datatake began on a day: none from farther than the day beside agrees."""
     for entry in entries:
-        fitting = (group for group in groups if same_acquisition(group[0].scene, entry.scene))
+        day = int(_start(entry.scene).timestamp() // 86400)
+        near = sorted(number for beside in (day - 1, day, day + 1) for number in by_day.get(beside, ()))
+        fitting = (groups[number] for number in near if same_acquisition(groups[number][0].scene, entry.scene))
         group = next(fitting, None)
         if group is None:
+            by_day.setdefault(day, []).append(len(groups))
             groups.append([entry])
         else:
             group.append(entry)
     return groups
+
+
+def _start(scene: Scene) -> datetime:
+    """When its datatake began, or else the scene: of listings that agree, not farther apart than a datatake is long."""
+    return scene.datatake or scene.sensed
 
 
 def _one(group: Sequence[_Listed]) -> Scene:

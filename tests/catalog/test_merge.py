@@ -207,3 +207,20 @@ def test_late_parts_of_unnamed_datastrips_are_never_used_twice() -> None:
     assert merge.late_parts(scene, []) == ()
     assert merge.late_parts(scene, [""]) == ()
     assert merge.late_parts(listing("x", strip_s=None), [scene.parts[0].datastrip]) == ()
+
+
+def test_merge_of_many_scenes_compares_each_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of years, or of a hundred thousand items, takes time in proportion to its length."""
+    compared = []
+    agree = merge.same_acquisition
+    monkeypatch.setattr(merge, "same_acquisition", lambda one, other: compared.append(1) or agree(one, other))
+    days = [replace(listing(f"item{n}"), datatake=None, sensed=NOON + timedelta(days=n)) for n in range(400)]
+    assert len(merge.merge(days)) == 400
+    assert len(compared) <= 2 * 400
+
+
+def test_merge_over_midnight_a_scene_without_datatake_joins_the_one_that_tells_it() -> None:
+    start = NOON.replace(hour=23, minute=50)
+    told = replace(listing("a"), datatake=start, sensed=start + timedelta(minutes=20))
+    silent = replace(listing("b"), datatake=None, sensed=start + timedelta(minutes=20))
+    assert len(merge.merge([silent, told])) == 1
