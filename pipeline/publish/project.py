@@ -177,8 +177,24 @@ def _known(layer: Kept, area: Area) -> Layer:
     return Layer(f"vanwatch_context_{layer.name}", layer.title, source, 4326, area.geometry.bounds, layer.style)
 
 
+def write_styles(folder: Path, stretch: Mapping[str, Limits]) -> None:
+    """Write the styles that QGIS applies by itself to `before.tif` and `after.tif`, in true colour.
+
+    Raises:
+        WriteError: the disk is full, or the folder may not be written to.
+    """
+    text = texts.render("raster.qml", drawn=_coloured("true", stretch))
+    for path in (path for name in ("before", "after") for path in rasters.paths_of(folder, name)):
+        with disk.whole(path.with_suffix(".qml")) as handle:
+            handle.write(text.encode())
+
+
+def _coloured(composite: str, stretch: Mapping[str, Limits]) -> Drawn:
+    return Drawn(pictures.indices(composite), stretch[composite], pictures.GAMMA, smooth=True)
+
+
 def _images(folder: Path, name: str, composite: str, stretch: Mapping[str, Limits]) -> tuple[Layer, ...]:
-    drawn = Drawn(pictures.indices(composite), stretch[composite], pictures.GAMMA, smooth=True)
+    drawn = _coloured(composite, stretch)
     shown = composite == "true"
     return _rasters(folder, name, f"{name.capitalize()}, {_COMPOSITES[composite]}", composite, drawn, shown=shown)
 

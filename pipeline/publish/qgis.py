@@ -52,7 +52,7 @@ class Shown:
 
 
 def write(folder: Path, content: Content) -> Shown:
-    """Write `alerts.gpkg`, `context.gpkg`, `vanwatch.qgz`, `chips/`, and the styles of the GeoJSON files.
+    """Write `alerts.gpkg`, `context.gpkg`, `vanwatch.qgz`, `chips/`, and the styles of files that are opened alone.
 
     Args:
         folder: of the night; holds its rasters already.
@@ -75,6 +75,7 @@ def write(folder: Path, content: Content) -> Shown:
     stretch = pictures.limits(folder)
     chips = {alert.alert_id: _chip(folder, alert, stretch) for alert in alerts if alert.status in _OPEN}
     first = min((alert.detection.first_seen for alert in alerts), default=as_of)
+    project.write_styles(folder, stretch)
     project.write(folder / "vanwatch.qgz", area, project.Dates(first, as_of), stretch, around)
     return Shown(chips, places, stretch, tuple(content.land))
 

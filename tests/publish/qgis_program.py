@@ -4,6 +4,7 @@ python3 qgis_program.py look FOLDER PICTURES     opens the project, draws everyt
 python3 qgis_program.py map FOLDER PICTURES      opens the project and draws the map around its alerts, and no more
 python3 qgis_program.py judge FOLDER             types a verdict, saves, says so, and stays open until told to end
 python3 qgis_program.py geojson FOLDER PICTURES  opens alerts.geojson by itself
+python3 qgis_program.py raster FOLDER PICTURES   opens before.tif and after.tif by themselves
 """
 
 import json
@@ -21,6 +22,7 @@ from qgis.core import (
     QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsProject,
+    QgsRasterLayer,
     QgsRectangle,
     QgsVectorLayer,
 )
@@ -198,6 +200,20 @@ def geojson(folder, pictures):
     return found
 
 
+def raster(folder, pictures):
+    """Open the rasters as an analyst drags them in, each with the style beside it."""
+    found = {}
+    for name in ("before", "after"):
+        layer = QgsRasterLayer(str(folder / f"{name}.tif"), name)
+        QgsProject.instance().setCrs(layer.crs())
+        shown = layer.renderer()
+        found[name] = {
+            "bands": [layer.dataProvider().generateBandName(band) for band in shown.usesBands()],
+            "drawn": draw([layer], layer.extent(), pictures / f"raster_{name}.png", size=(500, 400)),
+        }
+    return found
+
+
 def main():
     """Run one of the jobs above."""
     application = QgsApplication([], False)
@@ -208,7 +224,7 @@ def main():
     else:
         pictures = Path(sys.argv[3])
         pictures.mkdir(parents=True, exist_ok=True)
-        print(json.dumps({"look": look, "map": draw_map, "geojson": geojson}[job](folder, pictures)))
+        print(json.dumps({"look": look, "map": draw_map, "geojson": geojson, "raster": raster}[job](folder, pictures)))
     QgsProject.instance().clear()
     application.exitQgis()
 

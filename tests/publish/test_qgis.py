@@ -186,3 +186,10 @@ def test_geojson_dragged_in_wears_the_style_beside_it(published: Path, pictures:
         assert one["drawn"] > 0
         assert "caution: season" in one["tip"]
         assert planted.AREA.id not in one["tip"]
+
+
+def test_rasters_dragged_in_are_shown_in_true_colour(published: Path, pictures: Path) -> None:
+    found = program("raster", published, pictures)
+    for one in found.values():
+        assert [band.split(": ")[1].split(" ")[0] for band in one["bands"]] == ["B04", "B03", "B02"]
+        assert one["drawn"] > 0
