@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -51,3 +51,14 @@ def test_first_word_said_again_counts_where_another_was_said_since_on_that_day(l
     assert verdicts.record_verdicts(ledger, [other]) == 0
     assert [one.said for one in verdicts.standing(ledger, "a", until=SAID.on)] == [SAID]
     assert verdicts.areas(ledger, ["VW-GROWS", "VW-NONE"]) == ("a",)
+
+
+@BOTH
+def test_standing_of_a_night_knows_nothing_that_was_said_later(ledger: Database) -> None:
+    """The newest day counts, in whatever order the words came in."""
+    run_nights(Books(ledger, "a"), range(1))
+    later = replace(SAID, verdict="confirmed", on=SAID.on + timedelta(days=1))
+    verdicts.record_verdicts(ledger, [later, SAID])
+    nights = [SAID.on + timedelta(days=number) for number in (-1, 0, 1)]
+    counts = [[one.said for one in verdicts.standing(ledger, "a", until=night)] for night in nights]
+    assert counts == [[], [SAID], [later]]
