@@ -130,7 +130,9 @@ def publish(found: Night, *, out: Path, weights: Path) -> Published:
     with cogs.frugal(), disk.writing(out), tonight as files:
         shown = [alert for alert in alerts if alert.status in (Status.POSSIBLE, Status.CONFIRMED)]
         geojson.write(files.folder / "alerts.geojson", shown, extras)
-        geojson.write(files.folder / "changes.geojson", geojson.changed(alerts, earlier), extras)
+        changes = geojson.changed(alerts, earlier)
+        changed = [alert for alert in alerts if alert.alert_id in changes]
+        geojson.write(files.folder / "changes.geojson", changed, extras, changes)
         read = Readings.of(shown, found.desk.store, found.before)
         sources = packing.Sources(found.desk, found.plan, found.answers, card, weights)
         drawn = mosaics.write(sources, files.folder, earlier=_earlier(found, out), tiles=tiles, read=read)

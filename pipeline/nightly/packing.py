@@ -61,8 +61,8 @@ def chosen(alerts: Sequence[Alert], before: Sequence[Alert], *, most: int) -> tu
         before: all alerts of the night before.
         most: so many at most.
     """
-    opened = (Status.POSSIBLE, Status.CONFIRMED)
-    found = [alert for alert in geojson.changed(alerts, before) if alert.status in opened]
+    opened, changed = (Status.POSSIBLE, Status.CONFIRMED), geojson.changed(alerts, before)
+    found = [alert for alert in alerts if alert.alert_id in changed and alert.status in opened]
     ranked = sorted(found, key=lambda a: (a.status != Status.CONFIRMED, -a.detection.confidence, a.alert_id))
     return tuple(ranked[:most])
 

@@ -26,22 +26,32 @@ _GROWN_HA = 0.01
 """One pixel."""
 
 
-def write(path: Path, alerts: Iterable[Alert], extras: Mapping[str, Extra] | None = None) -> None:
-    """Write alerts as a feature collection, one feature a line.
+def write(
+    path: Path,
+    alerts: Iterable[Alert],
+    extras: Mapping[str, Extra] | None = None,
+    changes: Mapping[str, tuple[str, ...]] | None = None,
+) -> None:
+    """Write alerts as a feature collection, one feature a line; arguments as for `render`.
 
     Raises:
         WriteError: the disk is full, or the folder cannot be written to.
     """
     with disk.whole(path) as handle:
-        handle.write(render(alerts, extras).encode())
+        handle.write(render(alerts, extras, changes).encode())
 
 
-def render(alerts: Iterable[Alert], extras: Mapping[str, Extra] | None = None) -> str:
+def render(
+    alerts: Iterable[Alert],
+    extras: Mapping[str, Extra] | None = None,
+    changes: Mapping[str, tuple[str, ...]] | None = None,
+) -> str:
     """Alerts as the text of a feature collection.
 
     Args:
         alerts: in any order.
         extras: what is known of their surroundings, by alert.
+        changes: what has changed about each, see `change`; told in a property `change`.
 
     Returns:
         Features ordered by `alert_id`; `bbox` unless there are none.
@@ -50,14 +60,17 @@ def render(alerts: Iterable[Alert], extras: Mapping[str, Extra] | None = None) -
     shapes = [neat(alert.detection.geometry) for alert in chosen]
     bbox = f'"bbox": {_dump(bounds(shapes))}, ' if chosen else ""
     known = extras or {}
-    features = ",\n".join(
-        _dump(_feature(alert, shape, known.get(alert.alert_id, columns.NOTHING)))
-        for alert, shape in zip(chosen, shapes, strict=True)
-    )
-    return f'{{"type": "FeatureCollection", {bbox}"features": [\n{features}\n]}}\n'
+    features = []
+    for alert, shape in zip(chosen, shapes, strict=True):
+        feature = _feature(alert, shape, known.get(alert.alert_id, columns.NOTHING))
+        if changes is not None:
+            feature["properties"]["change"] = list(changes[alert.alert_id])
+        features.append(_dump(feature))
+    joined = ",\n".join(features)
+    return f'{{"type": "FeatureCollection", {bbox}"features": [\n{joined}\n]}}\n'
 
 
-def changed(alerts: Iterable[Alert], before: Iterable[Alert]) -> tuple[Alert, ...]:
+def changed(alerts: Iterable[Alert], before: Iterable[Alert]) -> dict[str, tuple[str, ...]]:
     """What an analyst should look at first.
 
     Args:
@@ -65,19 +78,24 @@ def changed(alerts: Iterable[Alert], before: Iterable[Alert]) -> tuple[Alert, ..
         before: all alerts of the night before.
 
     Returns:
-        Alerts that are new, have grown, or whose status or kind is another one than before.
+        `alert_id` to what has changed, of those about which something has: `new`; the status, where it is another one
+        than before; `kind`, where it was corrected; `grown`.
     """
     known = {alert.alert_id: alert for alert in before}
-    return tuple(alert for alert in alerts if _has_changed(alert, known.get(alert.alert_id)))
+    found = {alert.alert_id: _changes(alert, known.get(alert.alert_id)) for alert in alerts}
+    return {alert_id: words for alert_id, words in found.items() if words}
 
 
-def _has_changed(alert: Alert, before: Alert | None) -> bool:
+def _changes(alert: Alert, before: Alert | None) -> tuple[str, ...]:
+    opened = alert.status in _OPEN
     if before is None:
-        return alert.status in _OPEN
-    if alert.status != before.status:
-        return True
-    corrected = alert.detection.kind != before.detection.kind
-    return alert.status in _OPEN and (corrected or alert.grown_ha >= _GROWN_HA)
+        return ("new",) if opened else ()
+    words = {
+        alert.status.value: alert.status != before.status,
+        "kind": opened and alert.detection.kind != before.detection.kind,
+        "grown": opened and alert.grown_ha >= _GROWN_HA,
+    }
+    return tuple(word for word, true in words.items() if true)
 
 
 def neat(geometry: BaseGeometry) -> BaseGeometry:

@@ -26,6 +26,8 @@ from pipeline.schema import KINDS, MAY_BE, Alert, Reason, Status
 _OPEN = (Status.CONFIRMED, Status.POSSIBLE)
 _BROWSER = "https://browser.dataspace.copernicus.eu/"
 _WORDS = {"true": "true colour", "swir": "SWIR, NIR, red"}
+_FRESH = ("new", Status.CONFIRMED.value)
+"""First words of what has changed about an alert that was not confirmed before."""
 _BLIND = 20
 """So many blind places are listed."""
 CARDS = 300
@@ -198,17 +200,13 @@ def browser_link(lat: float, lon: float, day: date) -> str:
 
 
 def _changes(found: Found) -> dict[str, int]:
-    changed = geojson.changed(found.alerts, found.before)
-    known = {alert.alert_id: alert.status for alert in found.before}
-    ended = [alert for alert in changed if alert.status not in _OPEN]
-    confirmed = [
-        alert for alert in changed if alert.status == Status.CONFIRMED and known.get(alert.alert_id) != Status.CONFIRMED
-    ]
+    changes = geojson.changed(found.alerts, found.before)
+    told = [(changes[alert.alert_id], alert.status) for alert in found.alerts if alert.alert_id in changes]
     return {
-        "new": sum(alert.alert_id not in known for alert in changed),
-        "confirmed tonight": len(confirmed),
-        "grown": sum(alert.grown_ha >= 0.01 and alert.alert_id in known and alert.status in _OPEN for alert in changed),
-        "ended": len(ended),
+        "new": sum("new" in words for words, _ in told),
+        "confirmed tonight": sum(status == Status.CONFIRMED and words[0] in _FRESH for words, status in told),
+        "grown": sum("grown" in words for words, _ in told),
+        "ended": sum(status not in _OPEN for _, status in told),
     }
 
 

@@ -211,7 +211,7 @@ def test_changed_new_grown_confirmed_closed_and_nothing_else(alert_of: Any) -> N
     after = [
         one("quiet", Status.CONFIRMED),
         one("grown", Status.POSSIBLE, 0.5),
-        one("confirmed", Status.CONFIRMED),
+        one("confirmed", Status.CONFIRMED, 0.5),
         one("closed", Status.CLOSED),
         one("expired", Status.EXPIRED),
         one("dismissed", Status.DISMISSED, 0.5),
@@ -220,17 +220,27 @@ def test_changed_new_grown_confirmed_closed_and_nothing_else(alert_of: Any) -> N
         one("new", Status.POSSIBLE),
         one("born closed", Status.CLOSED),
     ]
-    names = {alert.alert_id for alert in geojson.changed(after, before)}
-    assert names == {"grown", "confirmed", "closed", "expired", "back", "new"}
-    assert geojson.changed(after, after) == tuple(a for a in after if a.alert_id == "grown")
+    assert geojson.changed(after, before) == {
+        "grown": ("grown",),
+        "confirmed": ("confirmed", "grown"),
+        "closed": ("closed",),
+        "expired": ("expired",),
+        "back": ("possible",),
+        "new": ("new",),
+    }
+    assert geojson.changed(after, after) == {"grown": ("grown",), "confirmed": ("grown",)}
 
 
 def test_changed_corrected_kind_is_shown_again(alert_of: Any) -> None:
     before = alert_of(SQUARE)
     after = replace(before, detection=replace(before.detection, kind=Kind.CAMP))
-    assert geojson.changed([after], [before]) == (after,)
+    changes = geojson.changed([after], [before])
+    assert changes == {after.alert_id: ("kind", "grown")}
     gone = replace(after, status=Status.DISMISSED)
-    assert geojson.changed([gone], [replace(before, status=Status.DISMISSED)]) == ()
+    assert geojson.changed([gone], [replace(before, status=Status.DISMISSED)]) == {}
+    told = json.loads(geojson.render([after], changes=changes))["features"][0]["properties"]
+    assert told["change"] == ["kind", "grown"]
+    assert "change" not in json.loads(geojson.render([after]))["features"][0]["properties"]
 
 
 def test_render_text_in_any_script_kept(alert_of: Any, tmp_path: Path) -> None:
