@@ -86,8 +86,9 @@ def chip_name(alert_id: str, name: str, composite: str) -> str:
 
 
 def _chip(folder: Path, alert: Alert, stretch: dict[str, pictures.Limits]) -> Chip:
-    chip = pictures.chip(folder, alert.detection, stretch)
-    for (name, composite), data in chip.pixels.items():
-        with disk.whole(folder / "chips" / chip_name(alert.alert_id, name, composite)) as handle:
-            handle.write(data)
+    chip, place = pictures.chip(folder, alert.detection, stretch), folder / "chips"
+    with disk.writing(place):  # not flushed one by one: the night is, as a whole, before anybody sees it
+        place.mkdir(exist_ok=True)
+        for (name, composite), data in chip.pixels.items():
+            (place / chip_name(alert.alert_id, name, composite)).write_bytes(data)
     return chip
