@@ -231,9 +231,12 @@ def _client(scheduler: str) -> Any:
     from distributed import Client
 
     _silence()
+    client: Any = Client.__new__(Client)  # so that it can be closed if it gets no answer
     try:
-        return Client(scheduler, timeout=_PATIENCE_S)
+        client.__init__(scheduler, timeout=_PATIENCE_S)
+        return client
     except (OSError, ValueError, MemoryError) as err:  # the last: what a web server answers, taken for a length
+        client.close()  # its loop runs; the garbage collector may come to it while the next one is started, and wait
         raise ConfigError(f"--scheduler {scheduler}: no Dask scheduler answers there ({err})") from err
 
 

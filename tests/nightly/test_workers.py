@@ -44,6 +44,7 @@ def test_connect_to_a_web_server_as_of_a_dashboard_is_wrong_input(tmp_path: Path
         wanted = workers.connect(address, workers=None, scratch=tmp_path)
         with pytest.raises(ConfigError, match=f"--scheduler {address}: no Dask scheduler answers there"), wanted:
             pass
+    assert "IO loop" not in {thread.name for thread in threading.enumerate()}  # of a client that nobody closed
 
 
 def test_in_process_a_failing_job_fails_alone(tmp_path: Path) -> None:
@@ -194,3 +195,4 @@ def test_connect_to_a_silent_scheduler_names_the_option(tmp_path: Path, monkeypa
         workers.connect("tcp://127.0.0.1:1", workers=None, scratch=tmp_path),
     ):
         pass
+    assert "IO loop" not in {thread.name for thread in threading.enumerate()}  # of a client that nobody closed
