@@ -195,4 +195,3 @@ def test_connect_to_a_silent_scheduler_names_the_option(tmp_path: Path, monkeypa
         workers.connect("tcp://127.0.0.1:1", workers=None, scratch=tmp_path),
     ):
         pass
-    assert "IO loop" not in {thread.name for thread in threading.enumerate()}  # of a client that nobody closed
