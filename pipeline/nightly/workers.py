@@ -105,10 +105,10 @@ class OnDask:
         self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
     ) -> list[Outcome[J, R]]:
         """See `Workers.run`."""
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed, wait
 
         found: dict[int, Outcome[J, R]] = {}
-        waiting = list(enumerate(jobs))[::-1]
+        waiting, lost = list(enumerate(jobs))[::-1], list[int]()
         client = self.client
         ahead = 4 * max(1, len(client.nthreads()))
         futures: dict[Any, int] = {}
@@ -120,14 +120,25 @@ class OnDask:
             return future
 
         with progress(label, len(jobs)) as advance:
-            running = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
-            for future in running:
-                index = futures.pop(future.key)
+
+            def settle(index: int, future: Any) -> None:
                 found[index] = advance(_settled(future, jobs[index]))
                 if done:
                     done(jobs[index])
+
+            running = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
+            for future in running:
+                index = futures.pop(future.key)
+                if future.status == "error" and isinstance(future.exception(), KilledWorker):
+                    lost.append(index)
+                else:
+                    settle(index, future)
                 if waiting:
                     running.add(submit())
+            for index in sorted(lost):  # alone, since it may only have waited behind what kills workers
+                future = client.submit(attempt, task, jobs[index], pure=False)
+                wait(future)
+                settle(index, future)
         return [found[index] for index in range(len(jobs))]
 
 

@@ -67,8 +67,10 @@ def test_on_dask_gives_the_same_outcomes_in_the_same_order(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tmp_path: Path) -> None:
-    with workers.connect(None, workers=2, scratch=tmp_path) as crew:
+@pytest.mark.parametrize("count", [1, 2])
+def test_on_dask_a_job_that_kills_its_worker_is_recorded_and_the_rest_is_done(tmp_path: Path, count: int) -> None:
+    """Also what waited for the same worker each time that it was killed."""
+    with workers.connect(None, workers=count, scratch=tmp_path) as crew:
         outcomes = crew.run(die, [0, 1, 2], label="deaths")
     assert [o.result for o in outcomes] == [0, None, 2]
     assert "worker lost" in outcomes[1].error
