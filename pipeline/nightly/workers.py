@@ -105,7 +105,7 @@ class OnDask:
         self, task: Callable[[J], R], jobs: Sequence[J], *, label: str, done: Callable[[J], None] | None = None
     ) -> list[Outcome[J, R]]:
         """See `Workers.run`."""
-        from distributed import KilledWorker, as_completed, wait
+        from distributed import as_completed
 
         found: dict[int, Outcome[J, R]] = {}
         waiting, lost = list(enumerate(jobs))[::-1], list[int]()
@@ -121,33 +121,38 @@ class OnDask:
 
         with progress(label, len(jobs)) as advance:
 
-            def settle(index: int, future: Any) -> None:
-                found[index] = advance(_settled(future, jobs[index]))
+            def settle(index: int, outcome: Outcome[J, R]) -> None:
+                found[index] = advance(outcome)
                 if done:
                     done(jobs[index])
 
             running = as_completed([submit() for _ in range(min(ahead, len(waiting)))])
             for future in running:
                 index = futures.pop(future.key)
-                if future.status == "error" and isinstance(future.exception(), KilledWorker):
+                outcome, killed = _settled(future, jobs[index])
+                if killed:
                     lost.append(index)
                 else:
-                    settle(index, future)
+                    settle(index, outcome)
                 if waiting:
                     running.add(submit())
             for index in sorted(lost):  # alone, since it may only have waited behind what kills workers
-                future = client.submit(attempt, task, jobs[index], pure=False)
-                wait(future)
-                settle(index, future)
+                settle(index, _settled(client.submit(attempt, task, jobs[index], pure=False), jobs[index])[0])
         return [found[index] for index in range(len(jobs))]
 
 
-def _settled(future: Any, job: J) -> Outcome[J, Any]:
-    """The outcome of a finished future; a worker that died takes only its own jobs with it."""
-    if future.status == "finished":
+def _settled(future: Any, job: J) -> tuple[Outcome[J, Any], bool]:
+    """The outcome of a future, waited for where its result went down with a worker; True if Dask has given it up.
+
+    What the job itself raises is in its outcome.
+    """
+    from distributed import KilledWorker
+
+    try:
         outcome: Outcome[J, Any] = future.result()
-        return Outcome(job, outcome.result, outcome.error, outcome.final)
-    return Outcome(job, None, f"worker lost: {future.exception()}")
+    except Exception as err:
+        return Outcome(job, None, f"worker lost: {err}"), isinstance(err, KilledWorker)
+    return Outcome(job, outcome.result, outcome.error, outcome.final), False
 
 
 @contextmanager
