@@ -14,13 +14,13 @@ from pathlib import Path
 from benchmarks.tile import Figures, measure
 
 MEASURED = Figures(
-    look_cpu_s=1.42,
-    spare_cpu_s=0.31,
-    history_cpu_s=0.57,
-    driver_cpu_s=0.68,
+    look_cpu_s=1.56,
+    spare_cpu_s=0.20,
+    history_cpu_s=0.80,
+    driver_cpu_s=0.50,
     blocks_mb=56.6,
     arrays_mb=7.1,
-    normal_mb=79.9,
+    normal_mb=31.8,
     rasters_mb=19.6,
 )
 """Of one run of `--measure`; see docs/scale.md for the machine."""
