@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 USER = "vanwatch"
 
 
 def missing() -> str:
     """Empty if PostgreSQL is there, else what is missing."""
     return "" if binaries() else "PostgreSQL is not installed (Debian: postgresql)"
+
+
+def need() -> None:
+    """Skip the test where PostgreSQL is not installed, but not in CI."""
+    if (lacking := missing()) and not os.environ.get("CI"):
+        pytest.skip(lacking)
 
 
 def binaries() -> Path | None:

@@ -71,12 +71,12 @@ class Store:
             )
 
     def refuse_others_ledger(self, ledger: str) -> None:
-        """Raise ConfigError where no night was committed: to be asked when the ledger knows of one.
+        """Raise ConfigError where no night has left anything: to be asked when the ledger knows of one.
 
         Args:
             ledger: URL of it, for the message.
         """
-        if not self.depot.exists(COMMITTED):
+        if not (self.depot.exists(COMMITTED) or self.arrays.names()):  # a kill may have come before the mark
             raise ConfigError(
                 f"{ledger}: knows nights whose arrays do not lie in {self.depot}; name an empty database, or the --out "
                 "of the replay that filled it"

@@ -292,9 +292,7 @@ def test_second_real_stac_server_pgstac_gives_the_same_alerts(
 def test_nights_with_the_ledger_in_postgresql_give_the_same_alerts_and_nothing_but_arrays_on_disk(
     world: World, watched: run.Home, make_home: MakeHome, local: run.Options, tmp_path: Path
 ) -> None:
-    missing = postgres.missing()
-    if missing and not os.environ.get("CI"):
-        pytest.skip(missing)
+    postgres.need()
     with postgres.running(tmp_path) as server:
         place = replace(make_home(), database=server.empty_database())
         report = run.over(place, world.nights[:2], local)

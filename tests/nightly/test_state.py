@@ -37,6 +37,14 @@ def test_refuse_earlier_form_names_the_file_and_the_remedy(tmp_path: Path) -> No
         Store(Folder(tmp_path)).refuse_earlier_form()
 
 
+def test_refuse_others_ledger_only_where_nothing_was_left(tmp_path: Path) -> None:
+    store = Store(Folder(tmp_path))
+    with pytest.raises(ConfigError, match=r"postgresql://x/y: knows nights whose arrays do not lie in"):
+        store.refuse_others_ledger("postgresql://x/y")
+    packed.save(store.arrays, "t.1.arrays", {"a": np.zeros(3)})  # killed after the commit, before the sweep
+    store.refuse_others_ledger("postgresql://x/y")
+
+
 def test_refuse_lost_ledger_only_once_a_night_was_committed(tmp_path: Path) -> None:
     store = Store(Folder(tmp_path))
     packed.save(store.arrays, "t.1.arrays", {"a": np.zeros(3)})  # as a first night that was killed leaves it
